@@ -1,0 +1,29 @@
+// Where captured exchanges go: http tells, the shard (or a lister, or a fuzzer)
+// listens. All calls on the shard's thread, in this order for each exchange: one
+// opened(), then exactly one of completed() and lost().
+#pragma once
+
+#include "agent/http/exchange.h"
+
+namespace shadowtap::http {
+
+class ExchangeSink {
+ public:
+  virtual ~ExchangeSink() = default;
+
+  // The request is complete; the exchange has its id, no original yet.
+  virtual void opened(Exchange exchange) = 0;
+
+  // The original's final response to it is complete.
+  virtual void completed(ExchangeId id, Response original, Time first_byte, Time last_byte) = 0;
+
+  // No complete original will come. `detail` is a literal that says why, for listings
+  // ("gap", "shed", "evicted", "reset", "closed", "upgraded", …).
+  virtual void lost(ExchangeId id, OriginalLoss loss, const char* detail) = 0;
+
+  // A request or response that was seen in part, or without its partner, and so is no
+  // exchange (never captured): counted, listed, not paired.
+  virtual void unpaired(const char* what, const char* detail) = 0;
+};
+
+}  // namespace shadowtap::http

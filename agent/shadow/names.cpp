@@ -1,0 +1,23 @@
+#include "agent/shadow/dispatcher.h"
+
+namespace shadowtap::shadow {
+
+const char* to_string(Role role) {
+  switch (role) {
+    case Role::kCandidate: return "candidate";
+    case Role::kSecondary: return "secondary";
+    case Role::kMirror: return "mirror";
+  }
+  return "?";
+}
+
+const char* to_string(TargetState state) {
+  switch (state) {
+    case TargetState::kUp: return "up";
+    case TargetState::kFailing: return "failing";
+    case TargetState::kOpen: return "open";
+  }
+  return "?";
+}
+
+}  // namespace shadowtap::shadow

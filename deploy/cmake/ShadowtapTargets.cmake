@@ -1,0 +1,43 @@
+# How a target of ours is made: warnings for our code only, one library an area.
+
+add_library(shadowtap_warnings INTERFACE)
+target_compile_options(shadowtap_warnings INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<BOOL:${SHADOWTAP_WERROR}>:-Werror>)
+
+add_library(shadowtap_options INTERFACE)
+target_include_directories(shadowtap_options INTERFACE ${PROJECT_SOURCE_DIR})
+if(SHADOWTAP_SANITIZE)
+  # Without -fno-sanitize=function UBSan and coroutines do not compile (clang 14).
+  target_compile_options(shadowtap_options INTERFACE
+    -fsanitize=${SHADOWTAP_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize=function -fno-sanitize-recover=all)
+  target_link_options(shadowtap_options INTERFACE -fsanitize=${SHADOWTAP_SANITIZE})
+endif()
+
+# shadowtap_area(NAME SOURCES … DEPS …): the static library shadowtap_NAME.
+function(shadowtap_area name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(shadowtap_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(shadowtap_${name}
+    PUBLIC shadowtap_options ${ARG_DEPS} PRIVATE shadowtap_warnings)
+endfunction()
+
+# shadowtap_test(NAME SOURCES … DEPS … [LABEL unit|bpf|e2e|fuzz]): one GoogleTest
+# program, run by ctest as NAME.
+function(shadowtap_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name}
+    PRIVATE shadowtap_options shadowtap_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()
