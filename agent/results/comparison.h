@@ -46,6 +46,9 @@ struct Comparison {
   std::optional<Duration> original_last_byte;
   std::uint64_t request_key = 0;    // hash of method, URI, body, cluster header
   std::uint64_t original_hash = 0;  // of the original's status and body: for A/A control
+
+  std::size_t shard = 0;       // who made it, and
+  std::size_t held_bytes = 0;  // what it is charged with there until results took it
 };
 
 }  // namespace shadowtap::results

@@ -1,0 +1,396 @@
+#include "agent/shard.h"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+#include "agent/compare_worker.h"
+
+namespace shadowtap {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kDrainBudget = 256;   // segments a turn
+constexpr std::size_t kMaxOpenFromFile = 512;  // a file is read no faster than targets answer
+constexpr int kHandlersPerTurn = 64;
+constexpr Duration kTick = 10ms;            // timers of streams, sends and deadlines
+constexpr Duration kIdleTick = 100ms;       // the same with nothing open; also the backstop
+constexpr Duration kBusy = 4ms;             // after a record: poll, do not arm
+constexpr Duration kPoll = 1ms;
+constexpr Duration kStopDeadline = 10s;     // for a file's last exchanges
+
+std::size_t bytes_of(const results::Comparison& comparison) {
+  std::size_t bytes = sizeof comparison + comparison.exchange.request.held_bytes();
+  if (comparison.exchange.original) bytes += comparison.exchange.original->held_bytes();
+  if (comparison.candidate) bytes += comparison.candidate->response.held_bytes();
+  if (comparison.secondary) bytes += comparison.secondary->response.held_bytes();
+  return bytes;
+}
+
+http::NotComparable reason_of(http::OriginalLoss loss) {
+  switch (loss) {
+    case http::OriginalLoss::kLost: return http::NotComparable::kOriginalLost;
+    case http::OriginalLoss::kAborted: return http::NotComparable::kOriginalAborted;
+    case http::OriginalLoss::kTimeout: break;
+  }
+  return http::NotComparable::kOriginalTimeout;
+}
+
+}  // namespace
+
+struct Shard::Watch {
+  boost::asio::posix::stream_descriptor descriptor;
+  bool waiting = false;
+};
+
+Shard::Shard(ShardOptions options, net::SegmentSource& source, CompareWorker* worker,
+             std::function<void()> wake_results)
+    : options_(std::move(options)),
+      source_(source),
+      worker_(worker),
+      wake_results_(std::move(wake_results)),
+      output_(options_.hand_over),
+      assembly_(options_.assembly, *this,
+                [this](const net::FlowVerdict& verdict) { source_.skip(verdict); }) {
+  if (source_.descriptor() >= 0) {
+    watch_ = std::make_unique<Watch>(
+        Watch{boost::asio::posix::stream_descriptor(io_, source_.descriptor())});
+  }
+}
+
+Shard::~Shard() {
+  if (watch_) watch_->descriptor.release();  // the source's own
+}
+
+void Shard::add_service(std::unique_ptr<shadow::Dispatcher> dispatcher,
+                        std::shared_ptr<const CompareRules> rules) {
+  auto service = std::make_unique<Service>();
+  service->options = options_.services[services_.size()];
+  service->dispatcher = std::move(dispatcher);
+  service->rules = std::move(rules);
+  services_.push_back(std::move(service));
+}
+
+shadow::Dispatcher* Shard::dispatcher(std::size_t service) {
+  return services_[service]->dispatcher.get();
+}
+
+void Shard::set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules) {
+  services_[service]->rules = std::move(rules);
+}
+
+void Shard::post(std::function<void(Shard&)> work) {
+  boost::asio::post(io_, [this, work = std::move(work)] { work(*this); });
+}
+
+void Shard::stop() {
+  stopping_.store(true);
+  boost::asio::post(io_, [] {});  // ends a sleep
+}
+
+// ---- the exchange's life ------------------------------------------------------------
+
+void Shard::opened(http::Exchange exchange) {
+  Service& service = *services_[exchange.service];
+  service.ledger.captured.add();
+  const std::size_t held = table_.held_bytes() + handed_over_.load(std::memory_order_relaxed);
+  OpenExchange& open = table_.open(std::move(exchange), now_ + service.options.original_timeout);
+  if (held > options_.max_exchange_bytes) {
+    open.ending = http::Refused::kMemory;
+  } else if (open.exchange.request.headers.find("X-Shadowtap")) {
+    open.ending = http::Skipped::kOwnTraffic;
+  } else if (!service.dispatcher) {
+    open.ending = http::Skipped::kNoCandidate;
+  } else {
+    send(open);
+  }
+  if (!open.ending) return;
+  count(service.ledger, *open.ending);
+  open.exchange.request.body.bytes.clear();
+}
+
+// The dispatcher may answer within submit(), so both slots count as pending until it says
+// which of them it took.
+void Shard::send(OpenExchange& open) {
+  open.candidate.state = Slot::State::kPending;
+  open.secondary.state = Slot::State::kPending;
+  const shadow::Submitted submitted =
+      services_[open.exchange.service]->dispatcher->submit(open.exchange);
+  if (!submitted.candidate && open.candidate.pending()) {
+    open.candidate.state = Slot::State::kUnused;
+  }
+  if (!submitted.secondary && open.secondary.pending()) {
+    open.secondary.state = Slot::State::kUnused;
+  }
+  open.mirrors_pending += submitted.mirrors;
+  if (submitted.skipped) {
+    open.ending = *submitted.skipped;
+  } else if (submitted.refused) {
+    open.ending = *submitted.refused;
+  } else if (!submitted.candidate && open.candidate.state == Slot::State::kUnused) {
+    open.ending = http::Skipped::kNoCandidate;
+  }
+}
+
+void Shard::completed(http::ExchangeId id, http::Response original, Time first_byte,
+                      Time last_byte) {
+  OpenExchange* open = table_.find(id);
+  if (open == nullptr || open->original_over) return;
+  table_.charge(*open, original.held_bytes());
+  open->exchange.response_first = first_byte;
+  open->exchange.response_last = last_byte;
+  open->exchange.original = std::move(original);
+  original_over(*open);
+}
+
+void Shard::lost(http::ExchangeId id, http::OriginalLoss loss, const char*) {
+  OpenExchange* open = table_.find(id);
+  if (open == nullptr || open->original_over) return;
+  open->original_loss = loss;
+  original_over(*open);
+}
+
+void Shard::unpaired(const char*, const char*) {}  // Assembly counts them
+
+void Shard::original_over(OpenExchange& open) {
+  open.original_over = true;
+  const http::Exchange& exchange = open.exchange;
+  if (auto* dispatcher = services_[exchange.service]->dispatcher.get()) {
+    const bool complete = exchange.original.has_value();
+    if (complete) {
+      dispatcher->observe(exchange.response_first - exchange.request_last,
+                          exchange.original->status, now_);
+    }
+    const http::ExchangeId id = exchange.id;
+    dispatcher->original_ended(exchange, complete);
+    OpenExchange* still = table_.find(id);  // answers may have come within the call
+    if (still == nullptr) return;
+    settle(*still);
+    return;
+  }
+  settle(open);
+}
+
+void Shard::answered(http::ExchangeId id, shadow::Role role, shadow::TargetOutcome outcome) {
+  OpenExchange* open = table_.find(id);
+  if (open == nullptr) return;
+  if (role == shadow::Role::kMirror) {
+    --open->mirrors_pending;
+  } else {
+    Slot& slot = role == shadow::Role::kCandidate ? open->candidate : open->secondary;
+    if (auto* answer = std::get_if<http::Answer>(&outcome)) {
+      table_.charge(*open, answer->response.held_bytes());
+      slot.answer = std::move(*answer);
+      slot.state = Slot::State::kAnswered;
+    } else {
+      slot.refused = std::get<http::Refused>(outcome);
+      slot.state = Slot::State::kRefused;
+    }
+  }
+  settle(*open);
+}
+
+// Ends the exchange as soon as nothing more can change its ending, and forgets it when
+// no send needs it any longer.
+void Shard::settle(OpenExchange& open) {
+  Service& service = *services_[open.exchange.service];
+  if (!open.reported && open.original_over) {
+    if (!open.ending && open.original_loss) {
+      open.ending = reason_of(*open.original_loss);
+      count(service.ledger, *open.ending);
+    }
+    if (open.ending) {
+      open.reported = true;
+      report(without_comparison(take_exchange(open), *open.ending));
+    } else if (!open.candidate.pending() && !open.secondary.pending()) {
+      open.reported = true;
+      compare(open);
+    }
+  }
+  if (open.reported && !open.sends_pending()) table_.erase(open.exchange.id);
+}
+
+void Shard::compare(OpenExchange& open) {
+  Service& service = *services_[open.exchange.service];
+  if (open.candidate.state == Slot::State::kRefused) {
+    const results::Ending ending = open.candidate.refused;
+    count(service.ledger, ending);
+    report(without_comparison(take_exchange(open), ending));
+    return;
+  }
+  if (!open.candidate.answer.ok()) {
+    const results::Ending ending = results::ShadowError{open.candidate.answer.error};
+    count(service.ledger, ending);
+    results::Comparison comparison = without_comparison(take_exchange(open), ending);
+    comparison.candidate = std::move(open.candidate.answer);
+    report(std::move(comparison));
+    return;
+  }
+  CompareJob job;
+  job.exchange = take_exchange(open);
+  job.candidate = std::move(open.candidate.answer);
+  if (open.secondary.state == Slot::State::kAnswered) {
+    job.secondary = std::move(open.secondary.answer);
+  }
+  job.max_skew = service.options.max_skew;
+  job.keep_bodies = service.options.keep_bodies;
+  job.cluster_header = service.options.cluster_header;
+  if (worker_ == nullptr || job.body_bytes() <= options_.inline_compare_bytes) {
+    results::Comparison comparison = compare_exchange(std::move(job), *service.rules);
+    count(service.ledger, comparison.ending);
+    report(std::move(comparison));
+    return;
+  }
+  const auto done = [this, &ledger = service.ledger](results::Comparison comparison) {
+    auto shared = std::make_shared<results::Comparison>(std::move(comparison));
+    boost::asio::post(io_, [this, &ledger, shared] {
+      --comparing_;
+      count(ledger, shared->ending);
+      report(std::move(*shared));
+    });
+  };
+  if (worker_->submit(job, service.rules, done)) {
+    ++comparing_;
+    return;
+  }
+  const results::Ending ending = http::Refused::kMemory;
+  count(service.ledger, ending);
+  report(without_comparison(std::move(job.exchange), ending));
+}
+
+// A send still reads the request: then results gets a copy.
+http::Exchange Shard::take_exchange(OpenExchange& open) {
+  if (open.sends_pending()) return open.exchange;
+  const http::ExchangeId id = open.exchange.id;
+  const std::uint16_t service = open.exchange.service;
+  http::Exchange taken = std::move(open.exchange);
+  open.exchange.id = id;
+  open.exchange.service = service;
+  return taken;
+}
+
+void Shard::count(Ledger& ledger, const results::Ending& ending) {
+  struct Count {
+    Ledger& ledger;
+    void operator()(const results::Compared&) const { ledger.compared.add(); }
+    void operator()(const results::ShadowError& e) const { ledger.shadow_error.add(e.error); }
+    void operator()(http::Skipped reason) const { ledger.skipped.add(reason); }
+    void operator()(http::Refused reason) const { ledger.refused.add(reason); }
+    void operator()(http::NotComparable reason) const { ledger.not_comparable.add(reason); }
+  };
+  std::visit(Count{ledger}, ending);
+}
+
+void Shard::report(results::Comparison comparison) {
+  Ledger& ledger = services_[comparison.exchange.service]->ledger;
+  const std::size_t bytes = bytes_of(comparison);
+  handed_over_.fetch_add(bytes, std::memory_order_relaxed);
+  comparison.held_bytes = bytes;
+  comparison.shard = options_.index;
+  switch (output_.push(comparison)) {
+    case HandedOver::kQueued: return;
+    case HandedOver::kQueuedWakeUp: wake_results_(); return;
+    case HandedOver::kRefused: break;
+  }
+  handed_over_.fetch_sub(bytes, std::memory_order_relaxed);
+  ledger.unreported.add();
+}
+
+void Shard::inject(http::Exchange exchange) {
+  now_ = std::chrono::steady_clock::now();
+  const http::ExchangeId id = exchange.id;
+  std::optional<http::Response> original = std::exchange(exchange.original, std::nullopt);
+  const Time first = exchange.response_first;
+  const Time last = exchange.response_last;
+  opened(std::move(exchange));
+  if (original) {
+    completed(id, std::move(*original), first, last);
+  } else {
+    lost(id, http::OriginalLoss::kLost, "not in the file");
+  }
+}
+
+void Shard::end_all() {
+  for (auto& service : services_) {
+    if (service->dispatcher) service->dispatcher->stop();
+  }
+  io_.restart();
+  io_.poll();
+  table_.for_each([this](OpenExchange& open) {
+    if (open.reported) return;
+    if (!open.ending) {
+      open.ending = http::NotComparable::kShuttingDown;
+      count(services_[open.exchange.service]->ledger, *open.ending);
+    }
+    open.reported = true;
+    report(without_comparison(take_exchange(open), *open.ending));
+  });
+}
+
+// ---- the loop -----------------------------------------------------------------------
+
+void Shard::run() {
+  auto work = boost::asio::make_work_guard(io_);
+  const std::function<void(const net::Segment&)> take = [this](const net::Segment& segment) {
+    assembly_.segment(segment);
+  };
+  std::optional<Time> ended;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    now_ = std::chrono::steady_clock::now();
+    const bool full = source_.waits() && table_.size() >= kMaxOpenFromFile;
+    const std::size_t drained = full ? 0 : source_.drain(kDrainBudget, take);
+    if (drained > 0) last_record_ = now_;
+    bool worked = drained > 0;
+    for (int i = 0; i < kHandlersPerTurn && io_.poll_one() > 0; ++i) worked = true;
+    if (now_ >= next_tick_) tick(now_);
+    if (source_.ended()) {
+      if (!ended) {
+        ended = now_;
+        assembly_.flush();
+      }
+      if (!work_left() || now_ - *ended > kStopDeadline) break;
+    }
+    if (!worked) sleep(now_);
+  }
+  end_all();
+  finished_.store(true);
+  wake_results_();
+}
+
+bool Shard::work_left() const { return table_.size() > 0 || comparing_ > 0; }
+
+void Shard::tick(Time now) {
+  next_tick_ = now + (work_left() ? kTick : kIdleTick);
+  assembly_.tick(source_.clock(now));
+  for (auto& service : services_) {
+    if (service->dispatcher) service->dispatcher->tick(now);
+  }
+  table_.sweep(now, [this](OpenExchange& open) {
+    lost(open.exchange.id, http::OriginalLoss::kTimeout, "deadline");
+  });
+}
+
+// While records come, poll each millisecond; when quiet, arm the source and sleep on its
+// descriptor, never longer than the backstop.
+void Shard::sleep(Time now) {
+  if (!watch_ || now - last_record_ < kBusy) {
+    io_.run_one_for(std::min<Duration>(kPoll, std::max<Duration>(next_tick_ - now, 0ns)));
+    return;
+  }
+  if (source_.arm()) {
+    watch_source();
+    const Duration limit = work_left() ? kTick : kIdleTick;
+    io_.run_one_for(std::min<Duration>(limit, std::max<Duration>(next_tick_ - now, 0ns)));
+  }
+  source_.disarm();
+}
+
+void Shard::watch_source() {
+  if (watch_->waiting) return;
+  watch_->waiting = true;
+  watch_->descriptor.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read,
+      [this](const boost::system::error_code&) { watch_->waiting = false; });
+}
+
+}  // namespace shadowtap

@@ -1,0 +1,138 @@
+// One thread's straight line: segments in, comparisons out.
+//
+// source → Assembly → exchanges → Dispatcher → answers → comparison → hand-over.
+// A shard shares nothing with other shards. Draining its source comes before all
+// else: a slow target or a large diff may delay comparisons, never the capture.
+//
+// Threads: run() on its own thread; start(), stop() and the readers from the control
+// thread; everything else through post().
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/assembly.h"
+#include "agent/base/handoff.h"
+#include "agent/compare_stage.h"
+#include "agent/exchange_table.h"
+#include "agent/http/sink.h"
+#include "agent/ledger.h"
+#include "agent/net/segment_source.h"
+#include "agent/results/comparison.h"
+#include "agent/shadow/dispatcher.h"
+
+namespace shadowtap {
+
+class CompareWorker;
+
+struct ShardServiceOptions {
+  std::string name;
+  Duration original_timeout = std::chrono::seconds(30);
+  Duration max_skew = std::chrono::milliseconds(5);
+  bool keep_bodies = false;  // of matching exchanges too
+  std::string cluster_header;
+};
+
+struct ShardOptions {
+  std::size_t index = 0;
+  AssemblyOptions assembly;
+  std::vector<ShardServiceOptions> services;
+  std::size_t max_exchange_bytes = 128 << 20;  // open exchanges and hand-over
+  std::size_t hand_over = 8192;                // comparisons queued for results
+  std::size_t inline_compare_bytes = 256 << 10;  // larger comparisons go to the worker
+};
+
+class Shard : private http::ExchangeSink, private shadow::AnswerSink {
+ public:
+  using Output = Handoff<results::Comparison>;
+
+  // `source` outlives the shard. `wake_results` is called on the shard's thread when
+  // results had found output() empty.
+  Shard(ShardOptions options, net::SegmentSource& source, CompareWorker* worker,
+        std::function<void()> wake_results);
+  ~Shard() override;
+
+  // Before run(), for each service in order: a dispatcher (nullptr: observe only) and rules.
+  boost::asio::io_context& io() { return io_; }
+  shadow::AnswerSink& answers() { return *this; }
+  void add_service(std::unique_ptr<shadow::Dispatcher> dispatcher,
+                   std::shared_ptr<const CompareRules> rules);
+
+  // Until stop() (or the source's end and the last exchange's). Then what is open ends as
+  // not_comparable{shutting_down}.
+  void run();
+  void stop();
+  bool finished() const { return finished_.load(); }
+
+  // Runs `work` on the shard's thread.
+  void post(std::function<void(Shard&)> work);
+  shadow::Dispatcher* dispatcher(std::size_t service);        // shard's thread
+  void set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules);
+
+  // An exchange that comes from a file, with its original if it has one.
+  void inject(http::Exchange exchange);
+
+  Output& output() { return output_; }
+  void released(std::size_t bytes) { handed_over_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  const Ledger& ledger(std::size_t service) const { return services_[service]->ledger; }
+  const Assembly& assembly() const { return assembly_; }
+
+ private:
+  struct Service {
+    ShardServiceOptions options;
+    std::unique_ptr<shadow::Dispatcher> dispatcher;
+    std::shared_ptr<const CompareRules> rules;
+    Ledger ledger;
+  };
+
+  // http::ExchangeSink
+  void opened(http::Exchange exchange) override;
+  void completed(http::ExchangeId id, http::Response original, Time first_byte,
+                 Time last_byte) override;
+  void lost(http::ExchangeId id, http::OriginalLoss loss, const char* detail) override;
+  void unpaired(const char* what, const char* detail) override;
+
+  // shadow::AnswerSink
+  void answered(http::ExchangeId id, shadow::Role role, shadow::TargetOutcome outcome) override;
+
+  void send(OpenExchange& open);
+  void original_over(OpenExchange& open);
+  void settle(OpenExchange& open);
+  void compare(OpenExchange& open);
+  http::Exchange take_exchange(OpenExchange& open);
+  void count(Ledger& ledger, const results::Ending& ending);
+  void report(results::Comparison comparison);
+  void end_all();
+
+  void tick(Time now);
+  void sleep(Time now);
+  void watch_source();
+  bool work_left() const;
+
+  ShardOptions options_;
+  net::SegmentSource& source_;
+  CompareWorker* worker_;
+  std::function<void()> wake_results_;
+  boost::asio::io_context io_{1};
+  std::vector<std::unique_ptr<Service>> services_;
+  ExchangeTable table_;
+  Output output_;
+  Assembly assembly_;
+  std::atomic<std::size_t> handed_over_{0};
+  std::size_t comparing_ = 0;  // jobs at the worker
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> finished_{false};
+  Time now_;         // of this turn of the loop
+  Time last_record_;
+  Time next_tick_;
+
+  struct Watch;
+  std::unique_ptr<Watch> watch_;
+};
+
+}  // namespace shadowtap
