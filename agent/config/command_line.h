@@ -2,6 +2,7 @@
 // that knows CLI11. Every mistake becomes a Usage with the sentence to print (exit 2).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
