@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/metrics/snapshot.h"
 #include "agent/shadow/dispatcher.h"
 #include "agent/shadow/options.h"
 #include "diff/rules.h"
@@ -84,6 +85,8 @@ class Control {
   virtual std::vector<double> ring_fill() const = 0;  // 0..1, one a ring
   virtual Impact impact() const = 0;
   virtual Cost cost() const = 0;
+  // Packets, connections, comparisons by arrival and response times, for a scrape.
+  virtual metrics::FromAgent metrics() const { return {}; }
 
   // Empty service name: all of them. False: no such service.
   virtual bool set_paused(const std::string& service, bool paused) = 0;

@@ -1,0 +1,174 @@
+// What came out: endpoints, their fields, single diffs; and forgetting all of it.
+#include <array>
+
+#include "agent/api/calls/calls.h"
+#include "agent/api/json.h"
+#include "agent/api/problem.h"
+#include "agent/api/query.h"
+
+namespace shadowtap::api {
+namespace {
+
+constexpr std::array<std::string_view, 9> kKinds{"status", "value", "type",   "missing", "extra",
+                                                 "order",  "text",  "binary", "encoding"};
+constexpr std::array<std::string_view, 6> kOutcomes{"match",    "noise", "ignored",
+                                                    "mismatch", "error", "not_comparable"};
+
+json::object latency_json(const results::Latency& latency) {
+  return {{"p50", shown(latency.p50)}, {"p90", shown(latency.p90)}, {"p99", shown(latency.p99)}};
+}
+
+json::object endpoint_json(const results::EndpointRow& row) {
+  json::object out;
+  out["id"] = shown(row.id);
+  out["service"] = shown(row.service);
+  out["method"] = shown(row.method);
+  out["route"] = shown(row.route);
+  out["exchanges"] = row.exchanges;
+  out["compared"] = row.compared;
+  out["outcomes"] = shown(row.outcomes);
+  out["mismatch_ratio"] = shown(row.mismatch_ratio);
+  out["latency_ms"] = json::object{{"original", latency_json(row.original)},
+                                   {"candidate", latency_json(row.candidate)}};
+  return out;
+}
+
+Response endpoints(const Backend& backend, const Request& request) {
+  Query query(request);
+  const std::string service = query.text("service");
+  const std::string cursor = query.text("cursor");
+  const std::size_t limit = query.limit();
+  if (auto problem = query.problem()) return *problem;
+  if (auto problem = unknown_service(backend, service)) return *problem;
+  const auto page = backend.results.endpoints(service, cursor, limit);
+  json::array rows;
+  for (const results::EndpointRow& row : page.rows) rows.push_back(endpoint_json(row));
+  return list_response("endpoints", std::move(rows), page.next);
+}
+
+json::object field_json(const results::FieldRow& row) {
+  json::object out;
+  out["path"] = shown(row.path);
+  out["kinds"] = shown(row.kinds);
+  out["raw"] = row.raw;
+  out["noise"] = row.noise;
+  out["total"] = row.total;
+  out["verdict"] = shown(row.verdict);
+  out["ignored"] = row.ignored;
+  out["explain"] = shown(row.explain);
+  return out;
+}
+
+Response fields(const Backend& backend, const Request& request) {
+  Query query(request);
+  const std::string cursor = query.text("cursor");
+  const std::size_t limit = query.limit();
+  if (auto problem = query.problem()) return *problem;
+  const auto page = backend.results.fields(request.parameters[0], cursor, limit);
+  if (!page) return problem(404, "no such endpoint");
+  json::array rows;
+  for (const results::FieldRow& row : page->rows) rows.push_back(field_json(row));
+  return list_response("fields", std::move(rows), page->next);
+}
+
+json::object row_json(const results::DiffRow& row) {
+  json::object out;
+  out["id"] = shown(row.id);
+  out["time"] = to_rfc3339(row.time);
+  out["service"] = shown(row.service);
+  out["method"] = shown(row.method);
+  out["uri"] = shown(row.uri);
+  out["route"] = shown(row.route);
+  out["outcome"] = shown(row.outcome);
+  json::array differences;
+  for (const results::ShownDifference& d : row.differences) {
+    differences.push_back(json::object{{"path", shown(d.path)},
+                                       {"kind", shown(d.kind)},
+                                       {"original", shown(d.original)},
+                                       {"candidate", shown(d.candidate)}});
+  }
+  out["differences"] = std::move(differences);
+  return out;
+}
+
+Response diffs(const Backend& backend, const Request& request) {
+  Query query(request);
+  results::DiffQuery wanted;
+  wanted.service = query.text("service");
+  wanted.endpoint = query.text("endpoint");
+  wanted.path = query.text("path");
+  wanted.kind = query.one_of("kind", {kKinds.begin(), kKinds.end()});
+  wanted.outcome = query.one_of("outcome", {kOutcomes.begin(), kOutcomes.end()});
+  wanted.since = query.since("since", backend.now());
+  wanted.cursor = query.text("cursor");
+  wanted.limit = query.limit();
+  if (auto problem = query.problem()) return *problem;
+  if (auto problem = unknown_service(backend, wanted.service)) return *problem;
+  const auto page = backend.results.diffs(wanted);
+  json::array rows;
+  for (const results::DiffRow& row : page.rows) rows.push_back(row_json(row));
+  return list_response("diffs", std::move(rows), page.next);
+}
+
+json::object message_json(const results::ShownMessage& message, bool is_response) {
+  json::object out;
+  if (is_response) out["status"] = message.status;
+  json::array headers;
+  for (const auto& [name, value] : message.headers) {
+    headers.push_back(json::array{shown(name), shown(value)});
+  }
+  out["headers"] = std::move(headers);
+  out["body"] = shown(message.body);
+  out["body_encoding"] = message.body_is_text ? "text" : "base64";
+  out["body_size"] = message.body_size;
+  return out;
+}
+
+json::value message_json(const std::optional<results::ShownMessage>& message) {
+  if (!message) return nullptr;
+  return message_json(*message, true);
+}
+
+Response diff(const Backend& backend, const Request& request) {
+  if (auto problem = Query(request).problem()) return *problem;
+  const auto detail = backend.results.diff(request.parameters[0]);
+  if (!detail) return problem(404, "no such diff: never kept, or aged out");
+  json::object out = row_json(detail->row);
+  out["request"] = message_json(detail->request, false);
+  out["original"] = message_json(detail->original);
+  out["candidate"] = message_json(detail->candidate);
+  out["secondary"] = message_json(detail->secondary);
+  json::object timings;
+  for (const auto& [name, ms] : detail->timings_ms) timings[shown(name)] = shown(ms);
+  out["timings_ms"] = std::move(timings);
+  if (detail->error.empty()) {
+    out["error"] = nullptr;
+  } else {
+    out["error"] = shown(detail->error);
+  }
+  return json_response(out);
+}
+
+Response forget(const Backend& backend, const Request& request) {
+  Query query(request);
+  const std::string service = query.text("service");
+  if (auto problem = query.problem()) return *problem;
+  if (auto problem = unknown_service(backend, service)) return *problem;
+  if (!backend.results.forget(service)) return problem(404, "no such service");
+  return {204, "", "", {}};
+}
+
+}  // namespace
+
+void add_results_calls(Router& router, const Backend& backend) {
+  const auto add = [&](const char* method, const char* path, auto call) {
+    router.add(method, path, [backend, call](const Request& r) { return call(backend, r); });
+  };
+  add("GET", "/api/v1/endpoints", endpoints);
+  add("GET", "/api/v1/endpoints/{id}/fields", fields);
+  add("GET", "/api/v1/diffs", diffs);
+  add("GET", "/api/v1/diffs/{id}", diff);
+  add("DELETE", "/api/v1/results", forget);
+}
+
+}  // namespace shadowtap::api

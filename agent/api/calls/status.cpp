@@ -1,0 +1,131 @@
+// What runs and what was seen of the traffic: status, coverage, impact.
+#include "agent/api/calls/calls.h"
+#include "agent/api/json.h"
+#include "agent/api/query.h"
+
+namespace shadowtap::api {
+namespace {
+
+json::object target_json(const shadow::TargetStatus& target) {
+  json::object out;
+  out["role"] = shadow::to_string(target.role);
+  out["name"] = shown(target.name);
+  out["url"] = shown(target.url);
+  out["state"] = shadow::to_string(target.state);
+  out["since"] = to_rfc3339(target.since);
+  if (target.next_probe) out["next_probe"] = to_rfc3339(*target.next_probe);
+  if (target.insecure) out["insecure"] = true;
+  out["answered"] = target.answered;
+  out["queued"] = target.queued;
+  out["in_flight"] = target.in_flight;
+  return out;
+}
+
+json::object service_json(const ServiceStatus& service) {
+  json::object out;
+  out["name"] = shown(service.name);
+  out["ports"] = json::value_from(service.ports);
+  json::array attachments;
+  for (const Attachment& at : service.attachments) {
+    attachments.push_back(json::object{{"interface", shown(at.interface)},
+                                       {"direction", at.direction},
+                                       {"mechanism", at.mechanism}});
+  }
+  out["attachments"] = std::move(attachments);
+  json::array targets;
+  for (const shadow::TargetStatus& target : service.targets) targets.push_back(target_json(target));
+  out["targets"] = std::move(targets);
+  out["paused"] = service.paused;
+  out["sending_expired"] = service.sending_expired;
+  out["effective_sample"] = shown(service.effective_sample);
+  return out;
+}
+
+json::object ledger_json(const ServiceLedger& ledger) {
+  json::object out;
+  out["name"] = shown(ledger.name);
+  out["captured"] = ledger.captured;
+  out["compared"] = ledger.compared;
+  out["skipped"] = shown(ledger.skipped);
+  out["refused"] = shown(ledger.refused);
+  out["shadow_error"] = shown(ledger.shadow_error);
+  out["not_comparable"] = shown(ledger.not_comparable);
+  out["in_flight"] = ledger.in_flight;
+  return out;
+}
+
+json::object coverage_json(const Backend& backend) {
+  json::array services;
+  for (const ServiceLedger& ledger : backend.control.ledgers()) {
+    services.push_back(ledger_json(ledger));
+  }
+  const CaptureLedger capture = backend.control.capture();
+  json::object out;
+  out["services"] = std::move(services);
+  out["capture"] = json::object{{"matched", capture.matched},
+                                {"delivered", capture.delivered},
+                                {"lost", shown(capture.lost)},
+                                {"connections", shown(capture.connections)}};
+  return out;
+}
+
+Response coverage(const Backend& backend, const Request& request) {
+  if (auto problem = Query(request).problem()) return *problem;
+  return json_response(coverage_json(backend));
+}
+
+Response status(const Backend& backend, const Request& request) {
+  if (auto problem = Query(request).problem()) return *problem;
+  json::object out;
+  out["version"] = backend.version;
+  out["started"] = to_rfc3339(backend.started);
+  const std::chrono::duration<double> uptime = backend.now() - backend.started;
+  out["uptime_seconds"] = shown(uptime.count());
+  json::array services;
+  for (const ServiceStatus& service : backend.control.services()) {
+    services.push_back(service_json(service));
+  }
+  out["services"] = std::move(services);
+  out["coverage"] = coverage_json(backend);
+  return json_response(out);
+}
+
+json::object pair_json(const char* with, double a, const char* without, double b) {
+  return {{with, shown(a)}, {without, shown(b)}};
+}
+
+Response impact(const Backend& backend, const Request& request) {
+  if (auto problem = Query(request).problem()) return *problem;
+  const Impact impact = backend.control.impact();
+  const Cost cost = backend.control.cost();
+  const ImpactSide& on = impact.with_shadows;
+  const ImpactSide& off = impact.without_shadows;
+  json::object out;
+  out["original_p50_ms"] = pair_json("with", on.p50_ms, "without", off.p50_ms);
+  out["original_p99_ms"] = pair_json("with", on.p99_ms, "without", off.p99_ms);
+  out["error_share"] = pair_json("with", on.error_share, "without", off.error_share);
+  out["exchanges"] = json::object{{"with", on.exchanges}, {"without", off.exchanges}};
+  out["interval"] = shown(impact.interval);
+  out["verdict"] = shown(impact.verdict);
+  json::object costs;
+  costs["cpu_cores"] = shown(cost.cpu_cores);
+  costs["rss_bytes"] = cost.rss_bytes;
+  costs["ring_bytes"] = cost.ring_bytes;
+  costs["bpf_ns_per_packet"] =
+      cost.bpf_ns_per_packet > 0 ? shown(cost.bpf_ns_per_packet) : json::value(nullptr);
+  out["cost"] = std::move(costs);
+  return json_response(out);
+}
+
+}  // namespace
+
+void add_status_calls(Router& router, const Backend& backend) {
+  router.add("GET", "/api/v1/status",
+             [backend](const Request& r) { return status(backend, r); });
+  router.add("GET", "/api/v1/coverage",
+             [backend](const Request& r) { return coverage(backend, r); });
+  router.add("GET", "/api/v1/impact",
+             [backend](const Request& r) { return impact(backend, r); });
+}
+
+}  // namespace shadowtap::api

@@ -1,0 +1,291 @@
+#include "agent/api/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <list>
+
+#include "agent/api/access.h"
+#include "agent/api/listen_address.h"
+#include "agent/api/problem.h"
+#include "agent/base/spawn.h"
+
+namespace shadowtap::api {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+using boost::system::error_code;
+using Protocol = asio::generic::stream_protocol;
+using Stream = beast::basic_stream<Protocol>;
+using Acceptor = asio::basic_socket_acceptor<Protocol>;
+
+struct Listener {
+  ListenAddress address;
+  const Router* router = nullptr;
+  AccessRule access;
+  Acceptor acceptor;
+};
+
+struct ServerState {
+  asio::io_context& io;
+  ServerOptions options;
+  Router api, metrics;
+  std::list<Listener> listeners;  // coroutines keep references
+  std::list<Stream*> open;
+  ServerCounts counts;
+  bool stopped = false;
+};
+
+namespace {
+
+using State = std::shared_ptr<ServerState>;
+using Parser = bhttp::request_parser<bhttp::string_body>;
+using Message = bhttp::request<bhttp::string_body>;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // after EMFILE and the like
+
+std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+// What the request's head and body say, as our value; nothing if the target is no path.
+std::optional<Request> to_request(const Message& message) {
+  Request request;
+  if (!request.set_target(view(message.target()))) return std::nullopt;
+  request.method = view(message.method_string());
+  request.content_type = view(message[bhttp::field::content_type]);
+  request.if_none_match = view(message[bhttp::field::if_none_match]);
+  request.body = message.body();
+  return request;
+}
+
+Response answer(const Listener& listener, const Message& message) {
+  std::optional<Request> request = to_request(message);
+  if (!request) return problem(400, "the request's target is not a valid path");
+  const Access access = listener.access.judge(
+      *request, {view(message[bhttp::field::authorization]), view(message[bhttp::field::host]),
+                 view(message[bhttp::field::origin])});
+  if (access != Access::kGranted) return refusal(access);
+  return listener.router->handle(std::move(*request));
+}
+
+bhttp::response<bhttp::string_body> to_message(Response&& response, unsigned version,
+                                               bool keep_alive) {
+  bhttp::response<bhttp::string_body> message;
+  message.version(version);
+  message.result(response.status);
+  message.reason(beast::string_view(status_phrase(response.status)));
+  if (!response.content_type.empty()) {
+    message.set(bhttp::field::content_type, response.content_type);
+  }
+  message.set("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : response.headers) message.set(name, value);
+  message.keep_alive(keep_alive);
+  message.body() = std::move(response.body);
+  if (response.status != 204 && response.status != 304) message.prepare_payload();
+  return message;
+}
+
+asio::awaitable<bool> write(Stream& stream, const ServerOptions& options, Response response,
+                            unsigned version, bool head, bool keep_alive) {
+  auto message = to_message(std::move(response), version, keep_alive);
+  stream.expires_after(options.write_timeout);
+  bhttp::response_serializer<bhttp::string_body> serializer(message);
+  if (head) {
+    const auto [error, n] = co_await bhttp::async_write_header(stream, serializer, kAwait);
+    co_return !error;
+  }
+  const auto [error, n] = co_await bhttp::async_write(stream, serializer, kAwait);
+  co_return !error;
+}
+
+// The answer to a head or body that could not be read; nothing if the peer is just gone.
+std::optional<Response> read_problem(const error_code& error) {
+  if (error == bhttp::error::header_limit) return problem(431, "the header is too long");
+  if (error == bhttp::error::body_limit) return problem(413, "the body is too long");
+  if (error == bhttp::error::end_of_stream || error == bhttp::error::partial_message) {
+    return std::nullopt;
+  }
+  if (error.category() == bhttp::make_error_code(bhttp::error::bad_method).category()) {
+    return problem(400, "not a valid HTTP request: " + error.message());
+  }
+  return std::nullopt;
+}
+
+// Reads one request into `parser`. The whole of it is under one deadline.
+asio::awaitable<error_code> read(Stream& stream, beast::flat_buffer& buffer, Parser& parser,
+                                 const ServerOptions& options) {
+  if (buffer.size() == 0) {  // wait for the first byte without the request's own deadline
+    stream.expires_after(options.idle_timeout);
+    const auto [error, n] = co_await stream.async_read_some(buffer.prepare(4096), kAwait);
+    if (error) co_return error;
+    buffer.commit(n);
+  }
+  stream.expires_after(options.read_timeout);
+  const auto [head_error, head] = co_await bhttp::async_read_header(stream, buffer, parser, kAwait);
+  if (head_error) co_return head_error;
+  if (beast::iequals(parser.get()[bhttp::field::expect], "100-continue")) {
+    bhttp::response<bhttp::empty_body> go_on{bhttp::status::continue_, parser.get().version()};
+    const auto [error, n] = co_await bhttp::async_write(stream, go_on, kAwait);
+    if (error) co_return error;
+  }
+  const auto [error, n] = co_await bhttp::async_read(stream, buffer, parser, kAwait);
+  co_return error;
+}
+
+// Requests of one connection, in order, until it ends.
+asio::awaitable<void> exchange_all(ServerState& server, const Listener& listener,
+                                   Stream& stream) {
+  beast::flat_buffer buffer(server.options.max_header_bytes + server.options.max_body_bytes);
+  for (bool keep_alive = true; keep_alive;) {
+    Parser parser;
+    parser.header_limit(server.options.max_header_bytes);
+    parser.body_limit(server.options.max_body_bytes);
+    const error_code error = co_await read(stream, buffer, parser, server.options);
+    if (server.stopped) co_return;
+    if (error) {
+      auto response = read_problem(error);
+      if (response) co_await write(stream, server.options, std::move(*response), 11, false, false);
+      co_return;
+    }
+    ++server.counts.requests;
+    const Message& message = parser.get();
+    keep_alive = message.keep_alive();
+    keep_alive = co_await write(stream, server.options, answer(listener, message),
+                                message.version(), message.method() == bhttp::verb::head,
+                                keep_alive) && keep_alive;
+  }
+}
+
+// Says goodbye so that the peer reads our last answer before the reset that unread bytes
+// of its own (a body we refused) would cause.
+asio::awaitable<void> close(Stream& stream) {
+  error_code ignored;
+  stream.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+  stream.expires_after(std::chrono::seconds(1));
+  std::array<char, 4096> rest;
+  for (int i = 0; i < 64; ++i) {
+    const auto [error, n] = co_await stream.async_read_some(asio::buffer(rest), kAwait);
+    if (error) break;
+  }
+  stream.close();
+}
+
+asio::awaitable<void> serve(State server, const Listener& listener, Protocol::socket socket) {
+  Stream stream(std::move(socket));
+  const auto at = server->open.insert(server->open.end(), &stream);
+  ++server->counts.open;
+  co_await exchange_all(*server, listener, stream);
+  if (!server->stopped) co_await close(stream);
+  server->open.erase(at);
+  --server->counts.open;
+}
+
+asio::awaitable<void> accept_all(State server, Listener& listener) {
+  asio::steady_timer pause(server->io);
+  while (!server->stopped) {
+    auto [error, socket] = co_await listener.acceptor.async_accept(kAwait);
+    if (server->stopped) co_return;
+    if (error) {
+      pause.expires_after(kAcceptPause);
+      co_await pause.async_wait(kAwait);
+      continue;
+    }
+    ++server->counts.accepted;
+    if (server->counts.open >= server->options.max_connections) {
+      ++server->counts.refused_connections;
+      continue;  // closed by its destructor
+    }
+    spawn(server->io.get_executor(), "api connection",
+          serve(server, listener, std::move(socket)));
+  }
+}
+
+Result<> add_listener(ServerState& server, const std::string& text, const Router& router,
+                      AccessRule access) {
+  auto address = ListenAddress::parse(text);
+  if (!address) return address.error();
+  auto fd = listen_on(*address);
+  if (!fd) return fd.error();
+  const int family = !address->unix_path.empty()                               ? AF_UNIX
+                     : address->address.find(':') == std::string::npos ? AF_INET
+                                                                               : AF_INET6;
+  Acceptor acceptor(server.io, Protocol(family, 0), fd->release());
+  server.listeners.push_back({std::move(*address), &router, std::move(access), std::move(acceptor)});
+  return {};
+}
+
+// Who can reach it, and whether that needs a token.
+Result<> check_listen(const ServerOptions& options) {
+  const auto address = ListenAddress::parse(options.listen);
+  if (!address) return address.error();
+  if (!address->unix_path.empty() || address->loopback || !options.token_file.empty()) return {};
+  return plain_error("refusing to listen on " + options.listen +
+                     " without a token: give --api-token-file FILE (api.token_file), or listen "
+                     "on 127.0.0.1 or on unix:PATH");
+}
+
+Result<> open_listeners(ServerState& server) {
+  const ServerOptions& options = server.options;
+  AccessRule access = AccessRule::local();
+  if (!options.token_file.empty()) {
+    auto token = read_token(options.token_file);
+    if (!token) return token.error();
+    access = AccessRule::token(std::move(*token));
+  }
+  if (auto ok = add_listener(server, options.listen, server.api, access); !ok) return ok;
+  if (!options.metrics_listen.empty()) {
+    auto ok = add_listener(server, options.metrics_listen, server.metrics, AccessRule::open());
+    if (!ok) return ok;
+  }
+  if (options.unix_socket.empty()) return {};
+  return add_listener(server, "unix:" + options.unix_socket, server.api, AccessRule::local());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(asio::io_context& io, const ServerOptions& options,
+                                              Router api, Router metrics) {
+  if (auto ok = check_listen(options); !ok) return ok.error();
+  State state(new ServerState{io, options, std::move(api), std::move(metrics), {}, {}, {}, false});
+  if (auto ok = open_listeners(*state); !ok) return ok.error();
+  for (Listener& listener : state->listeners) {
+    spawn(io.get_executor(), "api listener", accept_all(state, listener));
+  }
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Server::Server(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
+Server::~Server() { stop(); }
+
+std::string Server::address() const { return state_->listeners.front().address.to_string(); }
+
+std::string Server::metrics_address() const {
+  for (const Listener& listener : state_->listeners) {
+    if (listener.router == &state_->metrics) return listener.address.to_string();
+  }
+  return {};
+}
+
+ServerCounts Server::counts() const { return state_->counts; }
+
+void Server::stop() {
+  if (std::exchange(state_->stopped, true)) return;
+  for (Listener& listener : state_->listeners) {
+    error_code ignored;
+    listener.acceptor.close(ignored);
+    if (!listener.address.unix_path.empty()) ::unlink(listener.address.unix_path.c_str());
+  }
+  for (Stream* stream : state_->open) stream->close();
+}
+
+}  // namespace shadowtap::api

@@ -1,0 +1,184 @@
+#include <gtest/gtest.h>
+
+#include "tests/unit/api/fakes.h"
+
+namespace shadowtap::api {
+namespace {
+
+class CallsTest : public ::testing::Test, public Fixture {};
+
+TEST_F(CallsTest, HealthAndReadinessAreApart) {
+  EXPECT_EQ(call("GET", "/healthz").status, 200u);
+  EXPECT_EQ(call("GET", "/readyz").status, 200u);
+  control.not_ready = "not attached: no interface carries port 8080";
+  const Response response = call("GET", "/readyz");
+  EXPECT_EQ(response.status, 503u);
+  EXPECT_NE(response.body.find("no interface carries port 8080"), std::string::npos);
+  EXPECT_EQ(call("GET", "/healthz").status, 200u);
+}
+
+TEST_F(CallsTest, AStoreThatCannotWriteIsAStateNotAFailure) {
+  results.health_ = {false, "store: disk full; counters are kept in memory", 3};
+  const auto body = get("/readyz");
+  EXPECT_EQ(call("GET", "/readyz").status, 200u);
+  EXPECT_EQ(body.at("state").as_string(), "degraded");
+  EXPECT_EQ(body.at("reasons").at(0).as_string(), results.health_.why_not);
+}
+
+TEST_F(CallsTest, StatusShowsServicesTargetsAndCoverage) {
+  const auto body = get("/api/v1/status");
+  EXPECT_EQ(body.at("version").as_string(), "1.2.3");
+  EXPECT_EQ(body.at("uptime_seconds").to_number<double>(), 60);
+  const auto& service = body.at("services").at(0);
+  EXPECT_EQ(service.at("ports").as_array().size(), 2u);
+  EXPECT_EQ(service.at("attachments").at(0).at("mechanism").as_string(), "tcx");
+  EXPECT_EQ(service.at("targets").at(0).at("state").as_string(), "up");
+  EXPECT_EQ(body.at("coverage"), get("/api/v1/coverage"));
+}
+
+TEST_F(CallsTest, CoveragePartsSumUpToCaptured) {
+  const auto coverage = get("/api/v1/coverage");
+  const auto& service = coverage.at("services").at(0);
+  std::uint64_t sum = service.at("compared").to_number<std::uint64_t>() +
+                      service.at("in_flight").to_number<std::uint64_t>();
+  for (const char* part : {"skipped", "refused", "shadow_error", "not_comparable"}) {
+    for (const auto& reason : service.at(part).as_object()) {
+      sum += reason.value().to_number<std::uint64_t>();
+    }
+  }
+  EXPECT_EQ(service.at("captured").to_number<std::uint64_t>(), sum);
+  EXPECT_EQ(coverage.at("capture").at("lost").at("ring_full").as_int64(), 2);
+}
+
+TEST_F(CallsTest, ListsCarryRowsAndTheNextCursor) {
+  const auto body = get("/api/v1/endpoints?service=orders&limit=7&cursor=c");
+  EXPECT_EQ(results.asked, "endpoints orders c 7");
+  EXPECT_EQ(body.at("next").as_string(), "after-1");
+  EXPECT_EQ(body.at("endpoints").at(0).at("outcomes").at("mismatch").as_int64(), 1);
+  const auto fields = get("/api/v1/endpoints/e%2F1/fields");
+  EXPECT_TRUE(fields.at("next").is_null());
+  EXPECT_EQ(fields.at("fields").at(0).at("verdict").as_string(), "regression");
+  EXPECT_EQ(call("GET", "/api/v1/endpoints/nope/fields").status, 404u);
+}
+
+TEST_F(CallsTest, DiffsPassTheirFiltersOn) {
+  const auto body = get("/api/v1/diffs?service=orders&endpoint=e&path=$.price&kind=value"
+                        "&outcome=mismatch&since=1m&limit=5");
+  const results::DiffQuery& query = results.last_query;
+  EXPECT_EQ(query.path, "$.price");
+  EXPECT_EQ(query.since, WallTime(std::chrono::seconds(1'700'000'000)));
+  EXPECT_EQ(query.limit, 5u);
+  EXPECT_EQ(body.at("diffs").at(0).at("time").as_string(), "2023-11-14T22:13:20.250Z");
+  EXPECT_EQ(body.at("diffs").at(0).at("uri").as_string(), "/orders/1?q=\xef\xbf\xbd");
+}
+
+TEST_F(CallsTest, OneDiffShowsEveryMessageThatIsThere) {
+  const auto body = get("/api/v1/diffs/d1");
+  EXPECT_EQ(body.at("original").at("status").as_int64(), 200);
+  EXPECT_TRUE(body.at("candidate").is_null());
+  EXPECT_EQ(body.at("request").at("headers").at(0).at(0).as_string(), "Accept");
+  EXPECT_EQ(call("GET", "/api/v1/diffs/other").status, 404u);
+}
+
+TEST_F(CallsTest, WrongParametersSayWhatWouldBeRight) {
+  struct Case {
+    const char* target;
+    unsigned status;
+    const char* says;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"/api/v1/diffs?limt=5", 400, "did you mean 'limit'"},
+           {"/api/v1/diffs?limit=0", 400, "from 1 to 1000"},
+           {"/api/v1/diffs?limit=1001", 400, "from 1 to 1000"},
+           {"/api/v1/diffs?limit=5&limit=6", 400, "given twice"},
+           {"/api/v1/diffs?kind=valeu", 400, "did you mean 'value'"},
+           {"/api/v1/diffs?since=yesterday", 400, "a duration"},
+           {"/api/v1/verdict?max_mismatch_ratio=2", 400, "from 0 to 1"},
+           {"/api/v1/verdict?max_mismatch_ratio=nan", 400, "from 0 to 1"},
+           {"/api/v1/verdict?min_compared=-1", 400, "whole number"},
+           {"/api/v1/verdict?service=order", 404, "did you mean 'orders'"},
+           {"/api/v1/status?x", 400, "unknown query parameter 'x'"},
+       }) {
+    const Response response = call("GET", c.target);
+    EXPECT_EQ(response.status, c.status) << c.target;
+    EXPECT_EQ(response.content_type, "application/problem+json") << c.target;
+    EXPECT_NE(response.body.find(c.says), std::string::npos) << response.body;
+  }
+}
+
+TEST_F(CallsTest, TheVerdictIsADocumentAndTheGateAStatusCode) {
+  for (const auto& [verdict, status] : std::initializer_list<std::pair<const char*, unsigned>>{
+           {"pass", 200}, {"fail", 412}, {"inconclusive", 425}}) {
+    results.verdicts["orders"] = verdict;
+    EXPECT_EQ(call("GET", "/api/v1/verdict").status, 200u);
+    EXPECT_EQ(get("/api/v1/verdict").at("verdict").as_string(), verdict);
+    const Response gate = call("POST", "/api/v1/gate?service=orders");
+    EXPECT_EQ(gate.status, status);
+    EXPECT_EQ(gate.body, call("GET", "/api/v1/verdict").body);
+  }
+}
+
+TEST_F(CallsTest, TheGateTakesItsServiceFromFlaggersMetadata) {
+  const char* body = R"({"name":"podinfo","namespace":"test","phase":"Progressing",
+      "metadata":{"service":"orders","min_compared":"50","cmd":"x"}})";
+  const Response response = call("POST", "/api/v1/gate", body, "application/json");
+  EXPECT_EQ(response.status, 200u);
+  const auto answer = boost::json::parse(response.body);
+  EXPECT_EQ(answer.at("needs").at(0).at("comparisons").as_int64(), 50);
+  EXPECT_EQ(call("POST", "/api/v1/gate", R"({"metadata":{"service":"nope"}})").status, 404u);
+}
+
+TEST_F(CallsTest, WithSeveralServicesTheWorstVerdictHolds) {
+  ServiceStatus other;
+  other.name = "users";
+  control.services_.push_back(other);
+  results.verdicts = {{"orders", "pass"}, {"users", "fail"}};
+  EXPECT_EQ(call("POST", "/api/v1/gate").status, 412u);
+  EXPECT_EQ(call("POST", "/api/v1/gate?service=orders").status, 200u);
+  const auto body = get("/api/v1/verdict");
+  EXPECT_EQ(body.at("compared").as_int64(), 8);
+  EXPECT_EQ(body.at("reasons").at(1).as_string(), "users: because of users");
+}
+
+TEST_F(CallsTest, PauseAndResumeSwitchTheNamedServiceOrAll) {
+  EXPECT_EQ(call("POST", "/api/v1/pause?service=orders").status, 200u);
+  EXPECT_TRUE(control.services_[0].paused);
+  const Response response = call("POST", "/api/v1/resume");
+  EXPECT_EQ(response.body, R"({"services":[{"name":"orders","paused":false}]})");
+  EXPECT_EQ(call("POST", "/api/v1/pause?service=nope").status, 404u);
+  EXPECT_EQ(call("GET", "/api/v1/pause").status, 405u);
+}
+
+TEST_F(CallsTest, ResultsAreForgottenOnlyOnDelete) {
+  EXPECT_EQ(call("GET", "/api/v1/results").status, 405u);
+  EXPECT_TRUE(results.forgotten.empty());
+  EXPECT_EQ(call("DELETE", "/api/v1/results?service=orders").status, 204u);
+  EXPECT_TRUE(results.forgotten.contains("orders"));
+}
+
+TEST_F(CallsTest, TheMetricsRouterServesNothingElse) {
+  const Router metrics = make_metrics_router(backend);
+  EXPECT_EQ(metrics.calls(),
+            (std::vector<std::string>{"GET /healthz", "GET /readyz", "GET /metrics"}));
+}
+
+TEST_F(CallsTest, AScrapeShowsTheLedgerAndTheVerdict) {
+  control.services_[0].paused = true;
+  const std::string text = call("GET", "/metrics").body;
+  for (const char* line : {
+           "shadowtap_exchanges_total{service=\"orders\"} 9\n",
+           "shadowtap_skipped_total{service=\"orders\",reason=\"method\"} 2\n",
+           "shadowtap_shadow_errors_total{service=\"orders\",reason=\"timeout\"} 1\n",
+           "shadowtap_shadow_requests_total{service=\"orders\",role=\"candidate\","
+           "result=\"answered\"} 5\n",
+           "shadowtap_verdict{service=\"orders\",verdict=\"pass\"} 1\n",
+           "shadowtap_paused{service=\"orders\"} 1\n",
+           "shadowtap_ring_fill_ratio{ring=\"1\"} 0.5\n",
+           "shadowtap_build_info{version=\"1.2.3\"} 1\n",
+       }) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
+  }
+}
+
+}  // namespace
+}  // namespace shadowtap::api

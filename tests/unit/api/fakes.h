@@ -1,0 +1,168 @@
+// The agent and its results as the API sees them, with fixed contents that a test may
+// change. Fakes at the edge: the real ones need a kernel and traffic.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <set>
+
+#include "agent/api/backend.h"
+
+namespace shadowtap::api {
+
+class FakeControl : public Control {
+ public:
+  bool ready(std::string& why_not) const override {
+    why_not = not_ready;
+    return not_ready.empty();
+  }
+  std::vector<ServiceStatus> services() const override { return services_; }
+  std::vector<ServiceLedger> ledgers() const override { return ledgers_; }
+  CaptureLedger capture() const override {
+    return {12, 10, {{"ring_full", 2}}, {{"tls", 1}}};
+  }
+  std::vector<double> ring_fill() const override { return {0.25, 0.5}; }
+  Impact impact() const override { return {}; }
+  Cost cost() const override { return {0.02, 5000, 1 << 24, 0}; }
+  metrics::FromAgent metrics() const override { return from_agent; }
+  bool set_paused(const std::string& service, bool paused) override {
+    for (ServiceStatus& s : services_) {
+      if (service.empty() || s.name == service) s.paused = paused;
+    }
+    return true;
+  }
+  Result<> put_rules(const std::string&, const diff::Rules&) override { return {}; }
+  Result<> put_select(const std::string&, const shadow::SelectOptions&) override { return {}; }
+  Result<> put_target(const std::string&, const shadow::TargetOptions&) override { return {}; }
+  Result<> remove_target(const std::string&, shadow::Role, const std::string&) override {
+    return {};
+  }
+
+  FakeControl() {
+    ServiceStatus orders;
+    orders.name = "orders";
+    orders.ports = {8080, 8081};
+    orders.attachments = {{"eth0", "ingress", "tcx"}};
+    shadow::TargetStatus candidate{};
+    candidate.role = shadow::Role::kCandidate;
+    candidate.name = "candidate";
+    candidate.url = "http://10.0.0.9:8080";
+    candidate.state = shadow::TargetState::kUp;
+    candidate.answered = 5;
+    candidate.errors[static_cast<std::size_t>(http::AnswerError::kTimeout)] = 1;
+    orders.targets = {candidate};
+    services_ = {orders};
+    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1}};
+  }
+
+  std::string not_ready;
+  std::vector<ServiceStatus> services_;
+  std::vector<ServiceLedger> ledgers_;
+  metrics::FromAgent from_agent;
+};
+
+class FakeResults : public results::Results {
+ public:
+  void add(results::Comparison) override {}
+  void tick(WallTime) override {}
+  results::Page<results::EndpointRow> endpoints(const std::string& service,
+                                                const std::string& cursor,
+                                                std::size_t limit) const override {
+    asked = "endpoints " + service + " " + cursor + " " + std::to_string(limit);
+    return {{endpoint}, "after-1"};
+  }
+  std::optional<results::Page<results::FieldRow>> fields(const std::string& id,
+                                                         const std::string&,
+                                                         std::size_t) const override {
+    if (id != endpoint.id) return std::nullopt;
+    return results::Page<results::FieldRow>{
+        {{"$.price", {{"value", 3}}, 3, 0, 4, "regression", false, "3 of 4"}}, ""};
+  }
+  results::Page<results::DiffRow> diffs(const results::DiffQuery& query) const override {
+    last_query = query;
+    return {{row}, ""};
+  }
+  std::optional<results::DiffDetail> diff(const std::string& id) const override {
+    if (id != row.id) return std::nullopt;
+    results::DiffDetail detail;
+    detail.row = row;
+    detail.request.headers = {{"Accept", "*/*"}};
+    detail.original = results::ShownMessage{200, {{"ETag", "x"}}, "{\"price\":1}", true, 11};
+    detail.timings_ms = {{"original", 1.5}};
+    return detail;
+  }
+  Result<std::optional<http::Exchange>> resend_request(const std::string&) const override {
+    return std::optional<http::Exchange>();
+  }
+  results::VerdictAnswer verdict(const std::string& service,
+                                 std::optional<std::uint64_t> min_compared,
+                                 std::optional<double>) const override {
+    results::VerdictAnswer answer;
+    const auto at = verdicts.find(service);
+    answer.verdict = at == verdicts.end() ? "inconclusive" : at->second;
+    answer.reasons = {"because of " + service};
+    answer.needs = {{"/orders/{id}", min_compared.value_or(200), 12.5}};
+    answer.compared = 4;
+    answer.alpha = 0.01;
+    answer.since = WallTime(std::chrono::seconds(1'700'000'000));
+    return answer;
+  }
+  std::vector<results::Finding> findings(const std::string&) const override { return {}; }
+  results::ResultsHealth health() const override { return health_; }
+  bool forget(const std::string& service) override {
+    forgotten.insert(service);
+    return true;
+  }
+  void set_ignored(const std::string&, const std::vector<std::string>&) override {}
+  Result<> flush() override { return {}; }
+
+  FakeResults() {
+    endpoint.id = "e/1";  // needs percent-encoding in a path
+    endpoint.service = "orders";
+    endpoint.method = "GET";
+    endpoint.route = "/orders/{id}";
+    endpoint.outcomes = {{"match", 3}, {"mismatch", 1}};
+    endpoint.mismatch_ratio = 0.25;
+    row.id = "d1";
+    row.time = WallTime(std::chrono::milliseconds(1'700'000'000'250));
+    row.service = "orders";
+    row.method = "GET";
+    row.uri = "/orders/1?q=\xff";  // not UTF-8
+    row.route = "/orders/{id}";
+    row.outcome = "mismatch";
+    row.differences = {{"$.price", "value", "1", "2"}};
+  }
+
+  results::EndpointRow endpoint;
+  results::DiffRow row;
+  results::ResultsHealth health_;
+  std::map<std::string, std::string> verdicts{{"orders", "pass"}};
+  std::set<std::string> forgotten;
+  mutable std::string asked;
+  mutable results::DiffQuery last_query;
+};
+
+// Both, and a router over them.
+struct Fixture {
+  FakeControl control;
+  FakeResults results;
+  Backend backend{control, results, "1.2.3", WallTime(std::chrono::seconds(1'700'000'000)),
+                  [] { return WallTime(std::chrono::seconds(1'700'000'060)); }};
+  Router router = make_router(backend);
+
+  Response call(const std::string& method, const std::string& target,
+                const std::string& body = {}, const std::string& content_type = {}) {
+    Request request;
+    request.method = method;
+    EXPECT_TRUE(request.set_target(target)) << target;
+    request.body = body;
+    request.content_type = content_type;
+    return router.handle(request);
+  }
+  boost::json::value get(const std::string& target) {
+    return boost::json::parse(call("GET", target).body);
+  }
+};
+
+}  // namespace shadowtap::api
