@@ -53,6 +53,7 @@ using Parser = bhttp::request_parser<bhttp::string_body>;
 using Message = bhttp::request<bhttp::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kFirstRead = 4096;
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // after EMFILE and the like
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
@@ -126,7 +127,7 @@ asio::awaitable<error_code> read(Stream& stream, beast::flat_buffer& buffer, Par
                                  const ServerOptions& options) {
   if (buffer.size() == 0) {  // wait for the first byte without the request's own deadline
     stream.expires_after(options.idle_timeout);
-    const auto [error, n] = co_await stream.async_read_some(buffer.prepare(4096), kAwait);
+    const auto [error, n] = co_await stream.async_read_some(buffer.prepare(kFirstRead), kAwait);
     if (error) co_return error;
     buffer.commit(n);
   }
@@ -145,7 +146,8 @@ asio::awaitable<error_code> read(Stream& stream, beast::flat_buffer& buffer, Par
 // Requests of one connection, in order, until it ends.
 asio::awaitable<void> exchange_all(ServerState& server, const Listener& listener,
                                    Stream& stream) {
-  beast::flat_buffer buffer(server.options.max_header_bytes + server.options.max_body_bytes);
+  beast::flat_buffer buffer(server.options.max_header_bytes + server.options.max_body_bytes +
+                            2 * kFirstRead);
   for (bool keep_alive = true; keep_alive;) {
     Parser parser;
     parser.header_limit(server.options.max_header_bytes);
