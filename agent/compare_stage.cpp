@@ -39,8 +39,8 @@ class Readable {
   void decode(const http::Response& response) {
     const auto coding = response.headers.find("Content-Encoding");
     if (!coding || coding->empty() || !response.body.whole()) return;
-    http::Decoded decoded = http::decode_body(*coding, response.body.bytes, kMaxDecodedBytes);
-    if (decoded.status != http::DecodeStatus::kDecoded) return;
+    http::DecodedBody decoded = http::decode_body(*coding, response.body.bytes, kMaxDecodedBytes);
+    if (decoded.outcome != http::Decoding::kDecoded) return;
     decoded_ = std::move(decoded.bytes);
     view_.body = decoded_;
     view_.coding = *coding;

@@ -13,17 +13,17 @@
 #include "agent/http/exchange.h"
 #include "agent/http/outcomes.h"
 #include "agent/results/comparison.h"
+#include "agent/shadow/dispatcher.h"
 
 namespace shadowtap {
 
 // One target's part in an exchange.
 struct Slot {
-  enum class State : std::uint8_t { kUnused, kPending, kAnswered, kRefused };
-  State state = State::kUnused;
-  http::Answer answer;                              // kAnswered
-  http::Refused refused = http::Refused::kQueueFull;  // kRefused
+  bool used = false;
+  std::optional<shadow::TargetOutcome> outcome;  // none while pending
 
-  bool pending() const { return state == State::kPending; }
+  bool pending() const { return used && !outcome; }
+  http::Answer* answer() { return outcome ? std::get_if<http::Answer>(&*outcome) : nullptr; }
 };
 
 struct OpenExchange {

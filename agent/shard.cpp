@@ -71,8 +71,8 @@ void Shard::add_service(std::unique_ptr<shadow::Dispatcher> dispatcher,
   services_.push_back(std::move(service));
 }
 
-shadow::Dispatcher* Shard::dispatcher(std::size_t service) {
-  return services_[service]->dispatcher.get();
+shadow::Dispatcher& Shard::dispatcher(std::size_t service) {
+  return *services_[service]->dispatcher;
 }
 
 void Shard::set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules) {
@@ -99,8 +99,6 @@ void Shard::opened(http::Exchange exchange) {
     open.ending = http::Refused::kMemory;
   } else if (open.exchange.request.headers.find("X-Shadowtap")) {
     open.ending = http::Skipped::kOwnTraffic;
-  } else if (!service.dispatcher) {
-    open.ending = http::Skipped::kNoCandidate;
   } else {
     send(open);
   }
@@ -109,25 +107,17 @@ void Shard::opened(http::Exchange exchange) {
   open.exchange.request.body.bytes.clear();
 }
 
-// The dispatcher may answer within submit(), so both slots count as pending until it says
-// which of them it took.
 void Shard::send(OpenExchange& open) {
-  open.candidate.state = Slot::State::kPending;
-  open.secondary.state = Slot::State::kPending;
   const shadow::Submitted submitted =
       services_[open.exchange.service]->dispatcher->submit(open.exchange);
-  if (!submitted.candidate && open.candidate.pending()) {
-    open.candidate.state = Slot::State::kUnused;
-  }
-  if (!submitted.secondary && open.secondary.pending()) {
-    open.secondary.state = Slot::State::kUnused;
-  }
-  open.mirrors_pending += submitted.mirrors;
+  open.candidate.used = submitted.candidate;
+  open.secondary.used = submitted.secondary;
+  open.mirrors_pending = submitted.mirrors;
   if (submitted.skipped) {
     open.ending = *submitted.skipped;
   } else if (submitted.refused) {
     open.ending = *submitted.refused;
-  } else if (!submitted.candidate && open.candidate.state == Slot::State::kUnused) {
+  } else if (!submitted.candidate) {
     open.ending = http::Skipped::kNoCandidate;
   }
 }
@@ -155,20 +145,14 @@ void Shard::unpaired(const char*, const char*) {}  // Assembly counts them
 void Shard::original_over(OpenExchange& open) {
   open.original_over = true;
   const http::Exchange& exchange = open.exchange;
-  if (auto* dispatcher = services_[exchange.service]->dispatcher.get()) {
-    const bool complete = exchange.original.has_value();
-    if (complete) {
-      dispatcher->observe(exchange.response_first - exchange.request_last,
-                          exchange.original->status, now_);
-    }
-    const http::ExchangeId id = exchange.id;
-    dispatcher->original_ended(exchange, complete);
-    OpenExchange* still = table_.find(id);  // answers may have come within the call
-    if (still == nullptr) return;
-    settle(*still);
-    return;
+  const http::ExchangeId id = exchange.id;
+  shadow::Dispatcher& dispatcher = *services_[exchange.service]->dispatcher;
+  if (exchange.original) {
+    dispatcher.observe(exchange.response_first - exchange.request_last,
+                       exchange.original->status, now_);
   }
-  settle(open);
+  dispatcher.original_ended(exchange, exchange.original.has_value());
+  if (OpenExchange* still = table_.find(id)) settle(*still);  // answers may come within the call
 }
 
 void Shard::answered(http::ExchangeId id, shadow::Role role, shadow::TargetOutcome outcome) {
@@ -177,15 +161,11 @@ void Shard::answered(http::ExchangeId id, shadow::Role role, shadow::TargetOutco
   if (role == shadow::Role::kMirror) {
     --open->mirrors_pending;
   } else {
-    Slot& slot = role == shadow::Role::kCandidate ? open->candidate : open->secondary;
-    if (auto* answer = std::get_if<http::Answer>(&outcome)) {
+    if (const auto* answer = std::get_if<http::Answer>(&outcome)) {
       table_.charge(*open, answer->response.held_bytes());
-      slot.answer = std::move(*answer);
-      slot.state = Slot::State::kAnswered;
-    } else {
-      slot.refused = std::get<http::Refused>(outcome);
-      slot.state = Slot::State::kRefused;
     }
+    Slot& slot = role == shadow::Role::kCandidate ? open->candidate : open->secondary;
+    slot.outcome = std::move(outcome);
   }
   settle(*open);
 }
@@ -210,28 +190,27 @@ void Shard::settle(OpenExchange& open) {
   if (open.reported && !open.sends_pending()) table_.erase(open.exchange.id);
 }
 
+// What the candidate's slot says without any comparison, if it says so.
+std::optional<results::Ending> Shard::ending_of(Slot& slot) {
+  if (const auto* refused = std::get_if<http::Refused>(&*slot.outcome)) return *refused;
+  if (const auto* reason = std::get_if<http::NotComparable>(&*slot.outcome)) return *reason;
+  if (slot.answer()->ok()) return std::nullopt;
+  return results::ShadowError{slot.answer()->error};
+}
+
 void Shard::compare(OpenExchange& open) {
   Service& service = *services_[open.exchange.service];
-  if (open.candidate.state == Slot::State::kRefused) {
-    const results::Ending ending = open.candidate.refused;
-    count(service.ledger, ending);
-    report(without_comparison(take_exchange(open), ending));
-    return;
-  }
-  if (!open.candidate.answer.ok()) {
-    const results::Ending ending = results::ShadowError{open.candidate.answer.error};
-    count(service.ledger, ending);
-    results::Comparison comparison = without_comparison(take_exchange(open), ending);
-    comparison.candidate = std::move(open.candidate.answer);
+  if (const auto ending = ending_of(open.candidate)) {
+    count(service.ledger, *ending);
+    results::Comparison comparison = without_comparison(take_exchange(open), *ending);
+    if (http::Answer* answer = open.candidate.answer()) comparison.candidate = std::move(*answer);
     report(std::move(comparison));
     return;
   }
   CompareJob job;
   job.exchange = take_exchange(open);
-  job.candidate = std::move(open.candidate.answer);
-  if (open.secondary.state == Slot::State::kAnswered) {
-    job.secondary = std::move(open.secondary.answer);
-  }
+  job.candidate = std::move(*open.candidate.answer());
+  if (http::Answer* answer = open.secondary.answer()) job.secondary = std::move(*answer);
   job.max_skew = service.options.max_skew;
   job.keep_bodies = service.options.keep_bodies;
   job.cluster_header = service.options.cluster_header;
@@ -312,10 +291,13 @@ void Shard::inject(http::Exchange exchange) {
 
 void Shard::end_all() {
   for (auto& service : services_) {
-    if (service->dispatcher) service->dispatcher->stop();
+    service->dispatcher->stop();
   }
-  io_.restart();
-  io_.poll();
+  const Time limit = std::chrono::steady_clock::now() + kStopDeadline;
+  do {
+    io_.restart();
+    io_.run_for(kPoll);
+  } while (comparing_ > 0 && std::chrono::steady_clock::now() < limit);
   table_.for_each([this](OpenExchange& open) {
     if (open.reported) return;
     if (!open.ending) {
@@ -363,7 +345,7 @@ void Shard::tick(Time now) {
   next_tick_ = now + (work_left() ? kTick : kIdleTick);
   assembly_.tick(source_.clock(now));
   for (auto& service : services_) {
-    if (service->dispatcher) service->dispatcher->tick(now);
+    service->dispatcher->tick(now);
   }
   table_.sweep(now, [this](OpenExchange& open) {
     lost(open.exchange.id, http::OriginalLoss::kTimeout, "deadline");

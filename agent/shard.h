@@ -56,7 +56,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
         std::function<void()> wake_results);
   ~Shard() override;
 
-  // Before run(), for each service in order: a dispatcher (nullptr: observe only) and rules.
+  // Before run(), for each service in order.
   boost::asio::io_context& io() { return io_; }
   shadow::AnswerSink& answers() { return *this; }
   void add_service(std::unique_ptr<shadow::Dispatcher> dispatcher,
@@ -70,7 +70,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
 
   // Runs `work` on the shard's thread.
   void post(std::function<void(Shard&)> work);
-  shadow::Dispatcher* dispatcher(std::size_t service);        // shard's thread
+  shadow::Dispatcher& dispatcher(std::size_t service);  // shard's thread
   void set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules);
 
   // An exchange that comes from a file, with its original if it has one.
@@ -103,6 +103,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void send(OpenExchange& open);
   void original_over(OpenExchange& open);
   void settle(OpenExchange& open);
+  static std::optional<results::Ending> ending_of(Slot& slot);
   void compare(OpenExchange& open);
   http::Exchange take_exchange(OpenExchange& open);
   void count(Ledger& ledger, const results::Ending& ending);

@@ -10,6 +10,7 @@ target_compile_options(shadowtap_warnings INTERFACE
 
 add_library(shadowtap_options INTERFACE)
 target_include_directories(shadowtap_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(shadowtap_options INTERFACE SHADOWTAP_VERSION="${PROJECT_VERSION}")
 if(SHADOWTAP_SANITIZE)
   # Without -fno-sanitize=function UBSan and coroutines do not compile (clang 14).
   target_compile_options(shadowtap_options INTERFACE

@@ -1,0 +1,306 @@
+#include "agent/agent.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <numeric>
+#include <random>
+#include <thread>
+
+#include "agent/api/backend.h"
+#include "agent/api/server.h"
+#include "agent/base/log.h"
+#include "agent/capture/tap.h"
+#include "agent/compare_worker.h"
+#include "agent/live_control.h"
+#include "agent/ring_source.h"
+#include "agent/shadow/resolver.h"
+#include "agent/shadow/shared_limits.h"
+#include "agent/shard.h"
+#include "agent/target_addresses.h"
+#include "agent/version.h"
+
+namespace shadowtap {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto kTurn = 100ms;            // of the control thread's timer
+constexpr std::size_t kResultsTurn = 256;  // comparisons taken before the API gets its turn
+
+std::size_t shard_count(const config::Config& config) {
+  if (config.capture.shards > 0) return config.capture.shards;
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 4);
+}
+
+ShardOptions shard_options(const config::Config& config, std::size_t index) {
+  ShardOptions options;
+  options.index = index;
+  options.assembly.shard = index;
+  for (const config::ServiceConfig& service : config.services) {
+    ShardServiceOptions own;
+    own.name = service.name;
+    own.original_timeout = service.dispatch.original_timeout;
+    own.max_skew = service.results.noise.max_skew;
+    own.cluster_header = service.results.noise.cluster_header;
+    own.keep_bodies = !service.secondary;  // A/A in production compares earlier originals
+    options.services.push_back(std::move(own));
+  }
+  return options;
+}
+
+}  // namespace
+
+struct Agent::Parts {
+  config::Config config;
+  asio::io_context io{1};
+  asio::steady_timer timer{io};
+  asio::signal_set signals{io};
+  std::unique_ptr<results::Results> results;
+  std::unique_ptr<shadow::Resolver> resolver = std::make_unique<shadow::Resolver>();
+  std::unique_ptr<TargetAddresses> target_addresses;
+  std::unique_ptr<shadow::SharedLimits> limits;
+  std::unique_ptr<capture::Tap> tap;
+  std::vector<std::unique_ptr<net::SegmentSource>> sources;
+  std::unique_ptr<CompareWorker> worker;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::unique_ptr<LiveControl> control;
+  std::unique_ptr<api::Server> server;
+  std::vector<std::thread> threads;
+  std::function<void()> each_second;
+  Time next_second;
+  std::optional<Time> end;
+  bool running = true;
+  CpuShare cpu;
+
+  explicit Parts(config::Config from) : config(std::move(from)) {}
+
+  Result<> open_sources(std::vector<std::unique_ptr<net::SegmentSource>> files);
+  Result<> make_shards();
+  Result<> make_services(Shard& shard, std::size_t count, std::uint64_t seed);
+  Result<> serve();
+  void start_threads();
+
+  void take_results();
+  void turn();
+  void arm_timer();
+  bool all_finished() const;
+};
+
+Result<> Agent::Parts::open_sources(std::vector<std::unique_ptr<net::SegmentSource>> files) {
+  sources = std::move(files);
+  if (!sources.empty()) return {};
+  capture::TapOptions options = config::tap_options(config);
+  options.shards = shard_count(config);
+  auto loaded = capture::Tap::load(options);
+  if (!loaded) return loaded.error();
+  tap = std::move(*loaded);
+  for (std::size_t i = 0; i < options.shards; ++i) {
+    sources.push_back(std::make_unique<RingSource>(tap->ring(i)));
+  }
+  target_addresses->follow(config);
+  return target_addresses->tell(*tap);
+}
+
+Result<> Agent::Parts::make_shards() {
+  const std::uint64_t seed = std::random_device{}();
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    shards.push_back(std::make_unique<Shard>(
+        shard_options(config, i), *sources[i], worker.get(),
+        [this] { asio::post(io, [this] { take_results(); }); }));
+    if (auto made = make_services(*shards.back(), sources.size(), seed); !made) return made;
+  }
+  return {};
+}
+
+Result<> Agent::Parts::make_services(Shard& shard, std::size_t count, std::uint64_t seed) {
+  for (const config::ServiceConfig& service : config.services) {
+    shadow::ServiceContext context;
+    context.name = service.name;
+    context.shard = static_cast<std::uint16_t>(shards.size() - 1);
+    context.shards = static_cast<std::uint16_t>(count);
+    context.limits = limits.get();
+    context.resolver = resolver.get();
+    context.seed = seed;
+    auto dispatcher = shadow::make_dispatcher(shard.io(), context, service.select, service.dispatch,
+                                              service.targets(), shard.answers());
+    if (!dispatcher) return dispatcher.error();
+    auto rules = CompareRules::make(service.compare);
+    if (!rules) return rules.error();
+    shard.add_service(std::move(*dispatcher), std::move(*rules));
+  }
+  return {};
+}
+
+Result<> Agent::Parts::serve() {
+  api::ServerOptions options;
+  options.listen = config.api.listen;
+  options.unix_socket = config.api.unix_socket;
+  options.metrics_listen = config.api.metrics_listen;
+  options.token_file = config.api.token_file;
+  const api::Backend backend{*control, *results, kVersion,
+                             WallTime(std::chrono::system_clock::now())};
+  auto started = api::Server::start(io, options, api::make_router(backend),
+                                    api::make_metrics_router(backend));
+  if (!started) return started.error();
+  server = std::move(*started);
+  return {};
+}
+
+void Agent::Parts::start_threads() {
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    threads.emplace_back([this, i] {
+      ::pthread_setname_np(::pthread_self(), ("st-shard-" + std::to_string(i)).c_str());
+      shards[i]->run();
+    });
+  }
+}
+
+// Takes what the shards handed over, in turns, so that the API never waits for a backlog.
+void Agent::Parts::take_results() {
+  bool more = false;
+  for (auto& shard : shards) {
+    for (std::size_t n = 0;; ++n) {
+      if (n == kResultsTurn) {
+        more = true;
+        break;
+      }
+      auto comparison = shard->output().pop();
+      if (!comparison) break;
+      const std::size_t bytes = comparison->held_bytes;
+      results->add(std::move(*comparison));
+      shard->released(bytes);
+    }
+  }
+  if (more) asio::post(io, [this] { take_results(); });
+  if (running && all_finished()) io.stop();
+}
+
+bool Agent::Parts::all_finished() const {
+  return std::all_of(shards.begin(), shards.end(), [](const auto& s) { return s->finished(); });
+}
+
+void Agent::Parts::turn() {
+  const Time now = std::chrono::steady_clock::now();
+  results->tick(WallTime(std::chrono::system_clock::now()));
+  control->refresh();
+  if (tap) {
+    tap->follow();
+    target_addresses->follow(config);
+    if (auto told = target_addresses->tell(*tap); !told) spdlog::warn(told.error().message());
+  }
+  if (each_second && now >= next_second) {
+    next_second = now + 1s;
+    each_second();
+  }
+  if (end && now >= *end) io.stop();
+}
+
+void Agent::Parts::arm_timer() {
+  timer.expires_after(kTurn);
+  timer.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    turn();
+    arm_timer();
+  });
+}
+
+Result<std::unique_ptr<Agent>> Agent::start(config::Config config, Sources sources) {
+  auto parts = std::make_unique<Parts>(std::move(config));
+  auto results = results::Results::open(config::results_options(parts->config));
+  if (!results) return results.error();
+  parts->results = std::move(*results);
+  parts->limits = std::make_unique<shadow::SharedLimits>(parts->config.limits);
+  parts->target_addresses = std::make_unique<TargetAddresses>(*parts->resolver);
+  parts->worker = std::make_unique<CompareWorker>(CompareWorker::Limits{});
+  if (auto opened = parts->open_sources(std::move(sources.files)); !opened) return opened.error();
+  if (auto made = parts->make_shards(); !made) return made.error();
+  parts->control = std::make_unique<LiveControl>(parts->config, parts->io, parts->tap.get(),
+                                                 parts->shards, *parts->results);
+  if (sources.serve) {
+    if (auto served = parts->serve(); !served) return served.error();
+  }
+  if (parts->tap) {
+    if (auto attached = parts->tap->attach(); !attached) return attached.error();
+  }
+  parts->start_threads();
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));
+}
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Agent::~Agent() { finish(); }
+
+void Agent::run(std::optional<Duration> run_for, const std::function<void()>& each_second) {
+  Parts& parts = *parts_;
+  const Time now = std::chrono::steady_clock::now();
+  if (run_for) parts.end = now + *run_for;
+  parts.each_second = each_second;
+  parts.next_second = now + 1s;
+  boost::system::error_code ignored;
+  parts.signals.add(SIGINT, ignored);
+  parts.signals.add(SIGTERM, ignored);
+  parts.signals.async_wait([&parts](const boost::system::error_code& error, int) {
+    if (!error) parts.io.stop();
+  });
+  parts.arm_timer();
+  parts.io.run();
+}
+
+void Agent::stop() { parts_->io.stop(); }
+
+// Reverse of start: no more packets, end what is open, take it, flush, stop serving.
+void Agent::finish() {
+  Parts& parts = *parts_;
+  if (!parts.running) return;
+  parts.running = false;
+  if (parts.tap) parts.tap->detach();
+  for (auto& shard : parts.shards) shard->stop();
+  for (std::thread& thread : parts.threads) thread.join();
+  parts.worker.reset();
+  parts.io.restart();
+  parts.take_results();
+  parts.io.poll();
+  parts.results->tick(WallTime(std::chrono::system_clock::now()));
+  if (auto flushed = parts.results->flush(); !flushed) {
+    spdlog::warn("results: {}", flushed.error().message());
+  }
+  if (parts.server) parts.server->stop();
+}
+
+Progress Agent::progress() {
+  Progress progress;
+  for (const api::ServiceLedger& ledger : parts_->control->ledgers()) {
+    const auto sum = [](const api::Reasons& reasons) {
+      return std::accumulate(reasons.begin(), reasons.end(), std::uint64_t{0},
+                             [](std::uint64_t n, const auto& reason) { return n + reason.second; });
+    };
+    progress.seen += ledger.captured;
+    progress.sent += ledger.captured - sum(ledger.skipped) - sum(ledger.refused);
+    progress.compared += ledger.compared;
+    progress.lost += sum(ledger.refused) + sum(ledger.not_comparable);
+  }
+  for (const auto& [reason, n] : parts_->control->capture().lost) progress.lost += n;
+  for (const results::EndpointRow& row : parts_->results->endpoints("", "", 1000).rows) {
+    for (const char* outcome : {"mismatch", "error"}) {
+      const auto found = row.outcomes.find(outcome);
+      if (found != row.outcomes.end()) progress.mismatching += found->second;
+    }
+  }
+  progress.cpu_cores = parts_->cpu.since_last();
+  return progress;
+}
+
+results::Results& Agent::results() { return *parts_->results; }
+
+const config::Config& Agent::config() const { return parts_->config; }
+
+std::string Agent::api_address() const { return parts_->server ? parts_->server->address() : ""; }
+
+}  // namespace shadowtap

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "agent/agent.h"
+#include "agent/commands/commands.h"
+#include "agent/commands/session.h"
+#include "agent/config/effective.h"
+#include "agent/narration.h"
+
+namespace shadowtap::commands {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int fail(int exit_code, const Error& error) {
+  fmt::print(stderr, "shadowtap: {}\n", error.message());
+  return exit_code;
+}
+
+// Standard output is a log for whoever reads it later: each line leaves at once.
+void say(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run(const config::RunCommand& command) {
+  auto config = config::effective_config(command);
+  if (!config) return fail(kUsage, config.error());
+  if (command.check_config) {
+    fmt::print("{}", config::print_config(*config));
+    return 0;
+  }
+  for (const config::ServiceConfig& service : config->services) {
+    say(what_is_sent(service, config->limits));
+  }
+  auto agent = Agent::start(std::move(*config));
+  if (!agent) return fail(kFailed, agent.error());
+  say(fmt::format("serving on http://{}", (*agent)->api_address()));
+
+  run_session(**agent, command.run_for);
+  for (const std::string& path : command.reports) {
+    if (auto written = write_report(**agent, path); !written) return fail(kFailed, written.error());
+  }
+  return command.exit_verdict ? exit_code_of_verdict(**agent) : 0;
+}
+
+}  // namespace shadowtap::commands

@@ -1,0 +1,32 @@
+// What `run` and `demo` (and `replay`) share: an Agent that runs in front of a person or
+// a pipeline – the progress line while it runs, the findings at its end.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/agent.h"
+
+namespace shadowtap::commands {
+
+// Refreshes one line on a terminal (standard error); silent where it is none.
+class ProgressLine {
+ public:
+  void show(const Progress& progress);
+  void end();
+
+ private:
+  bool shown_ = false;
+};
+
+// Runs to the end and finishes the agent; then prints the findings table to standard
+// output. Returns after everything is flushed.
+void run_session(Agent& agent, std::optional<Duration> run_for);
+
+// In the format that the suffix names: .txt .md .json .html .xml (JUnit).
+Result<> write_report(Agent& agent, const std::string& path);
+
+// 0 pass, 1 fail, 3 inconclusive: the worst of all services.
+int exit_code_of_verdict(Agent& agent);
+
+}  // namespace shadowtap::commands

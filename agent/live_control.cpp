@@ -1,0 +1,301 @@
+#include "agent/live_control.h"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "agent/capture/tap.h"
+#include "agent/results/results.h"
+#include "agent/shard.h"
+
+namespace shadowtap {
+namespace {
+
+template <class E>
+api::Reasons reasons_of(const std::vector<std::unique_ptr<Shard>>& shards, std::size_t service,
+                        CounterSet<E> Ledger::*part) {
+  api::Reasons reasons;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(E::kCount_); ++i) {
+    std::uint64_t sum = 0;
+    for (const auto& shard : shards) sum += (shard->ledger(service).*part).value(static_cast<E>(i));
+    if (sum > 0) reasons.emplace_back(to_string(static_cast<E>(i)), sum);
+  }
+  return reasons;
+}
+
+std::uint64_t total(const api::Reasons& reasons) {
+  std::uint64_t sum = 0;
+  for (const auto& [reason, n] : reasons) sum += n;
+  return sum;
+}
+
+// The parts are read before the whole, which only grows: what is missing is in flight.
+api::ServiceLedger ledger_of(const std::vector<std::unique_ptr<Shard>>& shards,
+                             std::size_t service, const std::string& name) {
+  api::ServiceLedger ledger;
+  ledger.name = name;
+  for (const auto& shard : shards) ledger.compared += shard->ledger(service).compared.value();
+  ledger.skipped = reasons_of(shards, service, &Ledger::skipped);
+  ledger.refused = reasons_of(shards, service, &Ledger::refused);
+  ledger.shadow_error = reasons_of(shards, service, &Ledger::shadow_error);
+  ledger.not_comparable = reasons_of(shards, service, &Ledger::not_comparable);
+  const std::uint64_t ended = ledger.compared + total(ledger.skipped) + total(ledger.refused) +
+                              total(ledger.shadow_error) + total(ledger.not_comparable);
+  for (const auto& shard : shards) ledger.captured += shard->ledger(service).captured.value();
+  ledger.in_flight = ledger.captured - ended;
+  return ledger;
+}
+
+// One target as seen by all shards: the worst state, the sums of the counts.
+void add_to(shadow::TargetStatus& sum, const shadow::TargetStatus& one) {
+  if (one.state > sum.state) {
+    sum.state = one.state;
+    sum.since = one.since;
+    sum.next_probe = one.next_probe;
+  }
+  sum.answered += one.answered;
+  for (std::size_t i = 0; i < std::size(sum.errors); ++i) sum.errors[i] += one.errors[i];
+  for (std::size_t i = 0; i < std::size(sum.refused); ++i) sum.refused[i] += one.refused[i];
+  sum.connections_opened += one.connections_opened;
+  sum.queued += one.queued;
+  sum.in_flight += one.in_flight;
+  sum.order_waits_cut += one.order_waits_cut;
+  sum.retried += one.retried;
+  sum.mark_failures += one.mark_failures;
+  sum.withdrawn += one.withdrawn;
+}
+
+void merge(std::vector<shadow::TargetStatus>& all, const std::vector<shadow::TargetStatus>& more) {
+  for (const shadow::TargetStatus& one : more) {
+    const auto same = std::find_if(all.begin(), all.end(), [&](const auto& known) {
+      return known.role == one.role && known.name == one.name;
+    });
+    if (same == all.end()) {
+      all.push_back(one);
+    } else {
+      add_to(*same, one);
+    }
+  }
+}
+
+void put(config::ServiceConfig& service, const shadow::TargetOptions& target) {
+  if (target.role == shadow::Role::kCandidate) service.candidate = target;
+  if (target.role == shadow::Role::kSecondary) service.secondary = target;
+  if (target.role != shadow::Role::kMirror) return;
+  std::erase_if(service.mirrors, [&](const auto& known) { return known.name == target.name; });
+  service.mirrors.push_back(target);
+}
+
+void remove(config::ServiceConfig& service, shadow::Role role, const std::string& name) {
+  if (role == shadow::Role::kCandidate) service.candidate.reset();
+  if (role == shadow::Role::kSecondary) service.secondary.reset();
+  if (role != shadow::Role::kMirror) return;
+  std::erase_if(service.mirrors, [&](const auto& known) { return known.name == name; });
+}
+
+std::vector<std::string> ignored_paths(const diff::Rules& rules) {
+  std::vector<std::string> paths;
+  for (const diff::IgnoreRule& rule : rules.ignore) {
+    if (rule.route.empty() && rule.kind.empty()) paths.push_back(rule.path);
+  }
+  return paths;
+}
+
+}  // namespace
+
+LiveControl::LiveControl(config::Config& config, boost::asio::io_context& io, capture::Tap* tap,
+                         std::vector<std::unique_ptr<Shard>>& shards, results::Results& results)
+    : config_(config),
+      io_(io),
+      tap_(tap),
+      shards_(shards),
+      results_(results),
+      snapshots_(shards.size(), std::vector<Snapshot>(config.services.size())),
+      paused_(config.services.size(), false) {}
+
+void LiveControl::refresh() {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->post([this, i, services = config_.services.size()](Shard& shard) {
+      std::vector<Snapshot> fresh(services);
+      for (std::size_t s = 0; s < services; ++s) {
+        const shadow::Dispatcher& dispatcher = shard.dispatcher(s);
+        fresh[s] = {dispatcher.status(), dispatcher.effective_sample(),
+                    dispatcher.sending_expired(), dispatcher.impact()};
+      }
+      boost::asio::post(io_, [this, i, fresh = std::move(fresh)]() mutable {
+        snapshots_[i] = std::move(fresh);
+      });
+    });
+  }
+}
+
+bool LiveControl::ready(std::string& why_not) const {
+  const results::ResultsHealth health = results_.health();
+  if (!health.ok) {
+    why_not = health.why_not;
+    return false;
+  }
+  if (tap_ != nullptr && tap_->attachments().empty()) {
+    why_not = "attached to no interface yet";
+    return false;
+  }
+  return true;
+}
+
+std::vector<api::ServiceStatus> LiveControl::services() const {
+  std::vector<api::Attachment> attachments;
+  if (tap_ != nullptr) {
+    for (const capture::AttachedAt& at : tap_->attachments()) {
+      attachments.push_back({at.interface, at.direction, at.mechanism});
+    }
+  }
+  std::vector<api::ServiceStatus> all;
+  for (std::size_t s = 0; s < config_.services.size(); ++s) {
+    api::ServiceStatus status;
+    status.name = config_.services[s].name;
+    status.ports = config_.services[s].ports;
+    status.attachments = attachments;
+    status.paused = paused_[s];
+    for (const auto& of_shard : snapshots_) {
+      merge(status.targets, of_shard[s].targets);
+      status.sending_expired |= of_shard[s].sending_expired;
+      status.effective_sample = of_shard[s].effective_sample;
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+std::vector<api::ServiceLedger> LiveControl::ledgers() const {
+  std::vector<api::ServiceLedger> all;
+  for (std::size_t s = 0; s < config_.services.size(); ++s) {
+    all.push_back(ledger_of(shards_, s, config_.services[s].name));
+  }
+  return all;
+}
+
+api::CaptureLedger LiveControl::capture() const {
+  api::CaptureLedger ledger;
+  if (tap_ != nullptr) {
+    const capture::PacketCounts packets = tap_->packets();
+    ledger.matched = packets.matched;
+    ledger.delivered = packets.delivered;
+    ledger.lost = packets.lost;
+  }
+  for (const auto& shard : shards_) {
+    for (const auto& [reason, n] : shard->assembly().connection_counts()) {
+      const auto same = std::find_if(ledger.connections.begin(), ledger.connections.end(),
+                                     [&, &reason = reason](const auto& k) { return k.first == reason; });
+      if (same == ledger.connections.end()) {
+        ledger.connections.emplace_back(reason, n);
+      } else {
+        same->second += n;
+      }
+    }
+  }
+  return ledger;
+}
+
+std::vector<double> LiveControl::ring_fill() const {
+  std::vector<double> fill;
+  for (std::size_t i = 0; tap_ != nullptr && i < shards_.size(); ++i) {
+    fill.push_back(tap_->ring(i).fill());
+  }
+  return fill;
+}
+
+// Off windows are the same in every shard, so the shard with the most windows speaks.
+api::Impact LiveControl::impact() const {
+  shadow::ImpactReport best;
+  for (const auto& of_shard : snapshots_) {
+    for (const Snapshot& snapshot : of_shard) {
+      if (snapshot.impact.windows >= best.windows) best = snapshot.impact;
+    }
+  }
+  const auto side = [](const shadow::ImpactSide& from) {
+    return api::ImpactSide{from.p50_ms, from.p99_ms, from.error_share, from.exchanges};
+  };
+  return {side(best.with_shadows), side(best.without_shadows), best.interval,
+          shadow::to_string(best.verdict)};
+}
+
+api::Cost LiveControl::cost() const {
+  api::Cost cost;
+  cost.cpu_cores = cpu_.since_last();
+  cost.rss_bytes = process_rss_bytes();
+  if (tap_ != nullptr) cost.ring_bytes = tap_->ring_bytes();
+  return cost;
+}
+
+std::vector<std::size_t> LiveControl::chosen(const std::string& service) const {
+  std::vector<std::size_t> all;
+  for (std::size_t s = 0; s < config_.services.size(); ++s) {
+    if (service.empty() || config_.services[s].name == service) all.push_back(s);
+  }
+  return all;
+}
+
+Result<std::size_t> LiveControl::index_of(const std::string& service) const {
+  const auto found = chosen(service);
+  if (service.empty() || found.empty()) return plain_error("no service '" + service + "'");
+  return found.front();
+}
+
+bool LiveControl::set_paused(const std::string& service, bool paused) {
+  const auto services = chosen(service);
+  for (const std::size_t s : services) {
+    paused_[s] = paused;
+    for (auto& shard : shards_) {
+      shard->post([s, paused](Shard& on) { on.dispatcher(s).set_paused(paused); });
+    }
+  }
+  return !services.empty();
+}
+
+Result<> LiveControl::put_rules(const std::string& service, const diff::Rules& rules) {
+  const auto s = index_of(service);
+  if (!s) return s.error();
+  auto compiled = CompareRules::make(rules);
+  if (!compiled) return compiled.error();
+  for (auto& shard : shards_) {
+    shard->post([s = *s, compiled = *compiled](Shard& on) { on.set_rules(s, compiled); });
+  }
+  results_.set_ignored(service, ignored_paths(rules));
+  config_.services[*s].compare = rules;
+  return {};
+}
+
+Result<> LiveControl::put_select(const std::string& service, const shadow::SelectOptions& select) {
+  const auto s = index_of(service);
+  if (!s) return s.error();
+  if (auto valid = shadow::validate(select); !valid) return valid.error();
+  for (auto& shard : shards_) {
+    shard->post([s = *s, select](Shard& on) { (void)on.dispatcher(s).apply(select); });
+  }
+  config_.services[*s].select = select;
+  return {};
+}
+
+Result<> LiveControl::put_target(const std::string& service, const shadow::TargetOptions& target) {
+  const auto s = index_of(service);
+  if (!s) return s.error();
+  if (auto valid = shadow::validate(target); !valid) return valid.error();
+  for (auto& shard : shards_) {
+    shard->post([s = *s, target](Shard& on) { (void)on.dispatcher(s).put_target(target); });
+  }
+  put(config_.services[*s], target);
+  return {};
+}
+
+Result<> LiveControl::remove_target(const std::string& service, shadow::Role role,
+                                    const std::string& name) {
+  const auto s = index_of(service);
+  if (!s) return s.error();
+  for (auto& shard : shards_) {
+    shard->post([s = *s, role, name](Shard& on) { on.dispatcher(s).remove_target(role, name); });
+  }
+  remove(config_.services[*s], role, name);
+  return {};
+}
+
+}  // namespace shadowtap

@@ -1,0 +1,77 @@
+// What the API may ask of the running agent, answered from the shards: counters are read
+// where they are; what only a shard's thread may read arrives as a snapshot it was asked
+// for before; changes are posted.
+//
+// Control thread. Does not own the shards or the tap.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/api/control.h"
+#include "agent/config/config.h"
+#include "agent/process_cost.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace shadowtap {
+
+namespace capture {
+class Tap;
+}
+namespace results {
+class Results;
+}
+class Shard;
+
+class LiveControl : public api::Control {
+ public:
+  // `tap` is null when files are replayed.
+  LiveControl(config::Config& config, boost::asio::io_context& io, capture::Tap* tap,
+              std::vector<std::unique_ptr<Shard>>& shards, results::Results& results);
+
+  // Asks every shard for a snapshot; it arrives on this thread.
+  void refresh();
+
+  bool ready(std::string& why_not) const override;
+  std::vector<api::ServiceStatus> services() const override;
+  std::vector<api::ServiceLedger> ledgers() const override;
+  api::CaptureLedger capture() const override;
+  std::vector<double> ring_fill() const override;
+  api::Impact impact() const override;
+  api::Cost cost() const override;
+
+  bool set_paused(const std::string& service, bool paused) override;
+  Result<> put_rules(const std::string& service, const diff::Rules& rules) override;
+  Result<> put_select(const std::string& service, const shadow::SelectOptions& select) override;
+  Result<> put_target(const std::string& service, const shadow::TargetOptions& target) override;
+  Result<> remove_target(const std::string& service, shadow::Role role,
+                         const std::string& name) override;
+
+ private:
+  // What one shard said of one service.
+  struct Snapshot {
+    std::vector<shadow::TargetStatus> targets;
+    double effective_sample = 0;
+    bool sending_expired = false;
+    shadow::ImpactReport impact;
+  };
+
+  std::vector<std::size_t> chosen(const std::string& service) const;
+  Result<std::size_t> index_of(const std::string& service) const;
+
+  config::Config& config_;
+  boost::asio::io_context& io_;
+  capture::Tap* tap_;
+  std::vector<std::unique_ptr<Shard>>& shards_;
+  results::Results& results_;
+  std::vector<std::vector<Snapshot>> snapshots_;  // [shard][service]
+  std::vector<bool> paused_;
+  mutable CpuShare cpu_;
+};
+
+}  // namespace shadowtap
