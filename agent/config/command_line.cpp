@@ -4,7 +4,8 @@
 #include <array>
 #include <functional>
 
-#include "agent/config/flag_values.h"
+#include "agent/config/checks.h"
+#include "agent/config/values.h"
 
 namespace shadowtap::config {
 namespace {

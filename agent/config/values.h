@@ -1,5 +1,5 @@
-// One value of the command line at a time: text in, the typed value out, or the sentence
-// that says what is wrong with it. Knows no flag by name, no CLI11, no other flag.
+// One value of the command line or the file at a time: text in, the typed value out, or
+// the sentence that says what is wrong with it. Knows no flag or key by name.
 #pragma once
 
 #include <cstdint>
@@ -33,14 +33,6 @@ Complaint read_size(std::string_view text, std::string& out);               // k
 // Right if `text` is one of `words`; else names the nearest of them.
 Complaint read_word(std::string_view text, std::span<const std::string_view> words,
                     std::string& out);
-
-// "", or what is wrong with a target's URL, a listener's "host:port", a "K: V" header, an
-// interface "IF[:leaf|:host]". The file and the flags are read by the same rules.
-Complaint check_url(std::string_view url);
-Complaint check_listen(std::string_view address);
-Complaint check_header(std::string_view header);
-Complaint check_interface(std::string_view choice);
-bool is_token(std::string_view text);  // RFC 9110, 5.6.2
 
 // "unknown flag '--prot' (did you mean '--port'?)"
 std::string unknown(std::string_view what, std::string_view word,

@@ -1,0 +1,18 @@
+// The configuration that holds: the file (or nothing), and the flags over it.
+#pragma once
+
+#include <map>
+
+#include "agent/config/command_line.h"
+#include "agent/config/config.h"
+
+namespace shadowtap::config {
+
+// Reads --config if given, puts the flags over it, and validates. For `run` and `replay`.
+// An error is a usage or configuration error (exit 2).
+Result<Config> effective_config(const RunCommand& command);
+
+// The same without reading: the flags over `config`. Used again at each re-read.
+Result<Config> apply_flags(Config config, const RunCommand& command);
+
+}  // namespace shadowtap::config

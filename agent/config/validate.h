@@ -1,0 +1,13 @@
+// What must hold between values, whoever set them: the file or the flags.
+#pragma once
+
+#include "agent/config/config.h"
+#include "agent/config/reader.h"
+
+namespace shadowtap::config {
+
+// `root` is the tree that `config` was read from (an empty one if none): complaints about
+// what stands in it have its place.
+void validate(const Config& config, const Node& root, Complaints& complaints);
+
+}  // namespace shadowtap::config

@@ -1,0 +1,144 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/config/config.h"
+#include "agent/config/node.h"
+
+namespace shadowtap::config {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kDocumented = R"(
+listen: 127.0.0.1:9900
+data_dir: /var/lib/shadowtap
+services:
+  - name: orders
+    ports: [8080]
+    interfaces: auto
+    targets:
+      candidate: { url: "http://10.0.0.9:8080", timeout: 5s, concurrency: 64, host: original, headers: { set: { X-Env: shadow }, remove: [Cookie] } }
+      secondary: { url: "http://10.0.0.8:8080" }
+    select: { methods: [GET, HEAD, OPTIONS], sample: 100, sample_by: request, allow: ["^/api/"], deny: ["^/api/admin"] }
+    routes: ["/users/:id;user", "/files/*;file"]
+    compare:
+      ignore: ["$.meta.generatedAt", "headers.x-request-id"]
+      unordered: ["$.tags", { path: "$.items", key: "id" }]
+      tolerance: [{ path: "$..price", absolute: 0.01 }]
+    send: request
+    order: connection
+    expires: 24h
+    trace: new
+    guard: on
+    alpha: 0.01
+    min_compared: 200
+    max_mismatch_ratio: 0.01
+)";
+
+std::string complaint(const std::string& text) {
+  const Result<Config> config = parse_config(text, "f.yaml");
+  return config ? "was taken" : config.error().message();
+}
+
+TEST(ConfigFile, TheDocumentedExampleIsRead) {
+  const Result<Config> config = parse_config(kDocumented, "f.yaml");
+  ASSERT_TRUE(config) << config.error().message();
+  ASSERT_EQ(config->services.size(), 1u);
+  const ServiceConfig& orders = config->services[0];
+  EXPECT_EQ(config->data_dir, "/var/lib/shadowtap");
+  EXPECT_THAT(orders.ports, ElementsAre(8080));
+  EXPECT_TRUE(orders.interfaces.empty());
+  ASSERT_TRUE(orders.candidate);
+  EXPECT_EQ(orders.candidate->url, "http://10.0.0.9:8080");
+  EXPECT_EQ(orders.candidate->set_headers.at(0).value, "shadow");
+  EXPECT_THAT(orders.candidate->remove_headers, ElementsAre("Cookie"));
+  EXPECT_EQ(orders.secondary->role, shadow::Role::kSecondary);
+  EXPECT_THAT(orders.select.deny, ElementsAre("^/api/admin"));
+  EXPECT_THAT(orders.results.routes, ElementsAre("/users/:id;user", "/files/*;file"));
+  ASSERT_EQ(orders.compare.unordered.size(), 2u);
+  EXPECT_EQ(orders.compare.unordered[0].path, "$.tags");
+  EXPECT_EQ(orders.compare.unordered[1].key, "id");
+  EXPECT_EQ(orders.compare.tolerance.at(0).absolute, 0.01);
+  EXPECT_EQ(orders.dispatch.expires, 24h);
+  EXPECT_TRUE(orders.dispatch.guard);
+}
+
+TEST(ConfigFile, WhatIsPrintedReadsBackAsItself) {
+  const Result<Config> first = parse_config(kDocumented, "f.yaml");
+  ASSERT_TRUE(first);
+  const std::string printed = print_config(*first);
+  const Result<Config> second = parse_config(printed, "printed");
+  ASSERT_TRUE(second) << second.error().message() << "\n" << printed;
+  EXPECT_EQ(print_config(*second), printed);
+  EXPECT_THAT(printed, HasSubstr("path: \"$.items\""));
+}
+
+TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
+  struct {
+    const char* text;
+    const char* sentence;
+  } const mistakes[] = {
+      {"lisen: a", "f.yaml:1:1: unknown key 'lisen' (did you mean 'listen'?)"},
+      {"services:\n- name: a\n  prots: [1]", "f.yaml:3:3: unknown key 'prots' (did you mean 'ports'?)"},
+      {"services:\n- name: a\n", "f.yaml:2:3: 'ports' is missing here"},
+      {"listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", "f.yaml:2:1: key 'listen' stands here again; first at 1:1"},
+      {"a: &x [1]\nb: *x", "anchors"},
+      {"a: !!int 3", "tags"},
+      {"a: [1", "f.yaml:"},
+      {"a: b: c", "f.yaml:1:"},
+      {"- a", "f.yaml:1:1: must be a map"},
+      {"listen:\n  x: 1", "f.yaml:2:3: listen: must be a single value"},
+      {"listen:", "f.yaml:1:1: listen: needs a value"},
+      {"services: {a: 1}", "f.yaml:1:11: services: must be a list"},
+      {"services: [a]", "f.yaml:1:12: services: each item must be a map"},
+      {"services:\n- {name: a, ports: [0]}", "f.yaml:2:21: item: '0' is not a port"},
+      {"services:\n- {name: a, ports: [1], ports: [2]}", "stands here again"},
+      {"services:\n- {name: a, ports: [1], interfaces: all}", "must be auto or a list"},
+      {"services:\n- {name: a, ports: [1]}\n- {name: b, ports: [1]}", "f.yaml:3:20: port 1 is given twice"},
+      {"services:\n- {name: a, ports: [1]}\n- {name: a, ports: [2]}", "f.yaml:3:10: service 'a' is there already"},
+      {"services:\n- {name: a, ports: [1], targets: {candidate: {timeout: 1s}}}", "'url' is missing"},
+      {"services:\n- {name: a, ports: [1], targets: {candidate: {url: 'http://x', timeout: 5}}}",
+       "timeout: '5' is not a duration"},
+      {"services:\n- {name: a, ports: [1], targets: {secondary: {url: 'http://x'}}}", "without a candidate"},
+      {"services:\n- {name: a, ports: [1], select: {allow: ['(']}}", "is not a regular expression"},
+      {"services:\n- {name: a, ports: [1], select: {sample: 101}}", "percentage"},
+      {"services:\n- {name: a, ports: [1], select: {sample_by: header}}", "header:NAME"},
+      {"services:\n- {name: a, ports: [1], compare: {ignore: [{pth: x}]}}", "did you mean 'path'"},
+      {"services:\n- {name: a, ports: [1], compare: {ignore: [{path: x, kind: valeu}]}}", "did you mean 'value'"},
+      {"services:\n- {name: a, ports: [1], compare: {ignore: [{path: x, expires: soon}]}}", "is not a time"},
+      {"services:\n- {name: a, ports: [1], order: conection}", "did you mean 'connection'"},
+      {"services:\n- {name: a, ports: [1], alpha: 2}", "is not in"},
+      {"capture: {ring: 100}", "power of two"},
+      {"capture: {mark: 0x4000}", "kube-proxy"},
+      {"a: 1\n---\nb: 2", "only one document"},
+  };
+  for (const auto& mistake : mistakes) {
+    EXPECT_THAT(complaint(mistake.text), HasSubstr(mistake.sentence)) << mistake.text;
+  }
+}
+
+TEST(ConfigFile, OneRunNamesEveryMistake) {
+  const std::string all = complaint("lisen: a\nservices:\n- {name: a, ports: [x], oder: none}");
+  EXPECT_THAT(all, HasSubstr("'lisen'"));
+  EXPECT_THAT(all, HasSubstr("'x' is not a port"));
+  EXPECT_THAT(all, HasSubstr("'oder'"));
+}
+
+TEST(ConfigFile, NothingAtAllIsAnEmptyConfiguration) {
+  EXPECT_TRUE(parse_config("", "f"));
+  EXPECT_TRUE(parse_config("# nothing\n", "f"));
+  EXPECT_TRUE(parse_config("services:\n", "f"));
+}
+
+TEST(ConfigFile, DepthSizeAndCountAreBounded) {
+  EXPECT_THAT(complaint("a: " + std::string(5000, '[')), HasSubstr("f.yaml:1:"));
+  std::string many = "services: [";
+  for (int i = 0; i < 300'000; ++i) many += "1,";
+  EXPECT_THAT(complaint(many + "1]"), HasSubstr("too many values"));
+  EXPECT_THAT(complaint(std::string(5 << 20, ' ')), HasSubstr("too large"));
+}
+
+}  // namespace
+}  // namespace shadowtap::config

@@ -1,0 +1,96 @@
+#include "agent/config/effective.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace shadowtap::config {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Config file(const std::string& text) { return parse_config(text, "f.yaml").value(); }
+
+std::string refusal(const Config& config, const RunCommand& command) {
+  const Result<Config> result = apply_flags(config, command);
+  return result ? "was taken" : result.error().message();
+}
+
+TEST(Effective, FlagsAloneMakeAService) {
+  RunCommand flags;
+  flags.ports = {8080};
+  flags.candidate = "http://10.0.0.9:8080";
+  flags.mirrors = {"http://a:1", "http://b:1"};
+  flags.set_headers = {"X-Env:  shadow"};
+  flags.timeout = 2s;
+  const Result<Config> config = apply_flags({}, flags);
+  ASSERT_TRUE(config) << config.error().message();
+  const ServiceConfig& service = config->services.at(0);
+  EXPECT_EQ(service.name, "default");
+  EXPECT_EQ(service.targets().size(), 3u);
+  EXPECT_EQ(service.mirrors[1].name, "mirror-2");
+  EXPECT_EQ(service.candidate->set_headers.at(0).value, "shadow");
+  EXPECT_EQ(service.mirrors[0].timeout, 2s);
+}
+
+TEST(Effective, FlagsGoOverTheFileAndLeaveTheRest) {
+  const Config base = file(
+      "listen: 127.0.0.1:1\nservices:\n- {name: a, ports: [80], select: {sample: 5, allow: [x]},"
+      " targets: {candidate: {url: 'http://c', concurrency: 3}}}");
+  RunCommand flags;
+  flags.candidate = "http://d";
+  flags.sample = 50;
+  flags.listen = "127.0.0.1:2";
+  const Config config = apply_flags(base, flags).value();
+  EXPECT_EQ(config.api.listen, "127.0.0.1:2");
+  EXPECT_EQ(config.services[0].candidate->url, "http://d");
+  EXPECT_EQ(config.services[0].candidate->concurrency, 3u);
+  EXPECT_EQ(config.services[0].select.sample, 50);
+  EXPECT_THAT(config.services[0].select.allow, ElementsAre("x"));
+  EXPECT_THAT(config.services[0].ports, ElementsAre(80));
+}
+
+TEST(Effective, ServiceFlagChoosesAmongSeveral) {
+  const Config base = file("services:\n- {name: a, ports: [80]}\n- {name: b, ports: [81]}");
+  RunCommand flags;
+  flags.sample = 1;
+  EXPECT_THAT(refusal(base, flags), HasSubstr("--service: say which"));
+  flags.service = "c";
+  EXPECT_THAT(refusal(base, flags), HasSubstr("no service 'c' in the file; there are a b"));
+  flags.service = "b";
+  const Config config = apply_flags(base, flags).value();
+  EXPECT_EQ(config.services[0].select.sample, 100);
+  EXPECT_EQ(config.services[1].select.sample, 1);
+}
+
+TEST(Effective, WhatCannotBeRunIsRefused) {
+  EXPECT_THAT(refusal({}, {}), HasSubstr("--port: needs the port"));
+  RunCommand flags;
+  flags.ports = {80};
+  flags.allow = {"("};
+  EXPECT_THAT(refusal({}, flags), HasSubstr("--allow: '(' is not a regular expression"));
+  flags.allow = {};
+  flags.secondary = "http://x";
+  EXPECT_THAT(refusal({}, flags), HasSubstr("secondary without a candidate"));
+  flags.secondary = "";
+  flags.pid = 1;
+  flags.netns = "x";
+  EXPECT_THAT(refusal({}, flags), HasSubstr("exclude each other"));
+}
+
+TEST(Effective, AreasGetTheirParts) {
+  const Config config = file(
+      "data_dir: /d\nservices:\n- {name: a, ports: [80], interfaces: [eth0, 'veth1:leaf'],"
+      " release: v2, targets: {candidate: {url: 'http://c'}}}");
+  const capture::TapOptions tap = tap_options(config);
+  ASSERT_EQ(tap.interfaces.size(), 2u);
+  EXPECT_EQ(tap.interfaces[1].kind, capture::InterfaceChoice::Kind::kLeaf);
+  EXPECT_EQ(tap.services.at(0).name, "a");
+  const results::ResultsOptions results = results_options(config);
+  EXPECT_EQ(results.store.data_dir, "/d");
+  EXPECT_EQ(results.services.at(0).epoch, "http://c v2");
+}
+
+}  // namespace
+}  // namespace shadowtap::config
