@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Boots a Debian kernel under qemu without KVM, with the agent and a busybox in an
+# initramfs, and lets guest.sh judge. Exit 0 when every line of the guest is "ok".
+#   run.sh 6.1 linux-image-cloud-amd64 build/release/shadowtap
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+series=$1
+meta=$2
+agent=$(realpath "$3")
+cd "$here/../.."
+readonly kBootSeconds=240
+
+"$here/fetch.sh" "$series" "$meta"
+kernel=$PWD/build/kernels/$series
+console=$kernel/console.txt  # all that the guest said, kept for a look
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,www,modules}
+cp "$(command -v busybox)" "$root/bin/busybox"
+cp "$kernel"/modules/*.ko "$root/modules/"
+cp "$here/guest.sh" "$root/init"
+chmod 755 "$root/init"
+
+# A program with the libraries it is linked to, at their own paths.
+add_program() {  # FILE NAME
+  local library
+  cp "$1" "$root/bin/$2"
+  ldd "$1" | grep -o '/[^ )]*' | while read -r library; do
+    mkdir -p "$root$(dirname "$library")"
+    cp -L "$library" "$root$library"
+  done
+}
+add_program "$agent" shadowtap
+strip --strip-debug "$root/bin/shadowtap"
+add_program "$(command -v tc)" tc
+add_program "$(command -v ip)" ip
+add_program "$(command -v bpftool)" bpftool
+
+(cd "$root" && find . | busybox cpio -o -H newc 2>/dev/null) | gzip -1 >"$work/initramfs"
+
+timeout --kill-after=5 $kBootSeconds qemu-system-x86_64 \
+  -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -nographic -no-reboot -nic none \
+  -kernel "$kernel/vmlinuz" -initrd "$work/initramfs" \
+  -append "console=ttyS0 quiet panic=-1 mitigations=off" </dev/null |
+  sed -u 's/\r//g' | tee "$console" | grep -aE '^(ok|not ok|#|  )' || true
+
+if grep -aq '^not ok' "$console"; then exit 1; fi
+if ! grep -aq '^ok - all done' "$console"; then
+  echo "not ok - the guest did not come to its end within $kBootSeconds s; its last lines:"
+  tail -n 40 "$console"
+  exit 1
+fi
