@@ -23,24 +23,32 @@
 
 namespace shadowtap::shadow {
 
-// What a target made of one request.
-using TargetOutcome = std::variant<http::Answer, http::Refused>;
+class Resolver;      // agent/shadow/resolver.h
+class SharedLimits;  // agent/shadow/shared_limits.h
+
+// What a target made of one request. NotComparable: withdrawn before it was sent, because
+// the original will not come (`send: response`), the middleware dropped it, or we stop.
+using TargetOutcome = std::variant<http::Answer, http::Refused, http::NotComparable>;
 
 class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
-  // Exactly once for each (exchange, target) that was accepted by submit(). For mirrors
-  // the answer's body is not kept.
+  // Exactly once for each (exchange, target) that was accepted by submit(), never from
+  // within submit(). For mirrors the answer's body is not kept.
   virtual void answered(http::ExchangeId id, Role role, TargetOutcome outcome) = 0;
 };
 
 // What submit() did. `sent` roles are answered() later, exactly once each.
 struct Submitted {
-  std::optional<http::Skipped> skipped;  // nothing is sent at all
+  // Nothing is sent at all; but with kNoCandidate mirrors may still get it.
+  std::optional<http::Skipped> skipped;
   std::optional<http::Refused> refused;  // the candidate's place was refused
   bool candidate = false;
   bool secondary = false;
   std::uint16_t mirrors = 0;
+  bool selected = false;  // the rules let it pass (also while nothing is there to send to)
+
+  std::size_t answers() const { return std::size_t{candidate} + secondary + mirrors; }
 };
 
 enum class TargetState : std::uint8_t { kUp, kFailing, kOpen };
@@ -60,7 +68,31 @@ struct TargetStatus {
   std::uint64_t connections_opened = 0;
   std::size_t queued = 0;
   std::size_t in_flight = 0;
+  std::uint64_t order_waits_cut = 0;   // sent although a predecessor had not ended
+  std::uint64_t retried = 0;           // on a fresh connection, after a stale pooled one
+  std::uint64_t mark_failures = 0;     // sockets that could not get our mark
+  std::uint64_t withdrawn = 0;         // accepted, then not sent (NotComparable)
+  std::optional<WallTime> expires;
 };
+
+struct ImpactSide {
+  double p50_ms = 0;
+  double p99_ms = 0;
+  double error_share = 0;
+  std::uint64_t exchanges = 0;
+};
+
+// The original's latency and errors with shadows on and in the windows with shadows off.
+struct ImpactReport {
+  ImpactSide with_shadows;
+  ImpactSide without_shadows;
+  double harm_ms = 0;       // mean of (on - off) over paired windows
+  double interval_ms = 0;   // half width of its interval
+  std::uint64_t windows = 0;
+  enum class Verdict : std::uint8_t { kUnknown, kNone, kHarm } verdict = Verdict::kUnknown;
+  std::string interval;  // in words
+};
+const char* to_string(ImpactReport::Verdict verdict);
 
 class Dispatcher {
  public:
@@ -80,14 +112,47 @@ class Dispatcher {
   // Timers: staleness, order_wait, breaker, ramp, guard. Called about every 10 ms.
   virtual void tick(Time now) = 0;
 
+  // Sends a kept request to candidate and secondary once more, outside sampling and
+  // order, through the same decision about side effects. Answers come as for submit().
+  virtual Submitted resend(const http::Exchange& exchange) = 0;
+
+  // Feeds the ramp: (mismatch + error) / compared of late, from results.
+  virtual void observe_trouble(double share) = 0;
+
   virtual void set_paused(bool paused) = 0;
   virtual Result<> apply(const SelectOptions& select) = 0;
   virtual Result<> put_target(const TargetOptions& target) = 0;
   virtual bool remove_target(Role role, const std::string& name) = 0;
   virtual std::vector<TargetStatus> status() const = 0;
+  virtual double effective_sample() const = 0;  // percent, after ramp and guard
+  virtual bool sending_expired() const = 0;
+  virtual ImpactReport impact() const = 0;
 
   // Refuses what is queued, closes idle connections, answers what is in flight as reset.
   virtual void stop() = 0;
 };
+
+// Where one dispatcher stands in the agent. What the pointers name outlives it.
+struct ServiceContext {
+  std::string name;
+  std::uint16_t shard = 0;
+  std::uint16_t shards = 1;             // service rates are split evenly
+  SharedLimits* limits = nullptr;       // none: no limits over all targets
+  Resolver* resolver = nullptr;         // none: literal addresses and Unix sockets only
+  std::uint64_t seed = 0;               // the same in all shards: random off windows agree
+};
+
+// Fails on a URL, pattern, file or certificate that cannot be used; never because a
+// target cannot be reached.
+Result<std::unique_ptr<Dispatcher>> make_dispatcher(boost::asio::io_context& io,
+                                                    ServiceContext context,
+                                                    SelectOptions select,
+                                                    DispatchOptions dispatch,
+                                                    std::vector<TargetOptions> targets,
+                                                    AnswerSink& sink);
+
+// The same checks without making anything (for --check-config and the API).
+Result<> validate(const SelectOptions& select);
+Result<> validate(const TargetOptions& target);
 
 }  // namespace shadowtap::shadow

@@ -20,4 +20,13 @@ const char* to_string(TargetState state) {
   return "?";
 }
 
+const char* to_string(ImpactReport::Verdict verdict) {
+  switch (verdict) {
+    case ImpactReport::Verdict::kUnknown: return "unknown";
+    case ImpactReport::Verdict::kNone: return "none";
+    case ImpactReport::Verdict::kHarm: return "harm";
+  }
+  return "?";
+}
+
 }  // namespace shadowtap::shadow

@@ -1,0 +1,136 @@
+// One connection to a target, and the one request that is on it.
+//
+//   state       | event                     | next
+//   connecting  | connected                 | shaking (TLS) or ready
+//   connecting  | address refused           | connecting (next address) or closed{connect}
+//   shaking     | handshake done / failed   | ready / closed{tls}
+//   ready       | send()                    | busy
+//   ready       | readable (bytes or FIN)   | closed (the target hung up)
+//   busy        | response complete         | ready, or closed if not reusable
+//   busy        | FIN, reset, bad bytes     | closed{reset, protocol}
+//   any         | overdue() / close()       | closed
+//
+// Waits only for readiness and reads and writes itself: one send and one or two recv a
+// request, no timer (the owner sweeps overdue()). Knows no queues and no retries.
+// On the shard's thread. Shared only with its own pending completion handlers.
+#pragma once
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/http/exchange.h"
+#include "agent/http/response_parser.h"
+#include "agent/shadow/resolver.h"
+#include "agent/shadow/wire.h"
+
+namespace shadowtap::shadow {
+
+// One request on its way.
+struct Flight {
+  http::ExchangeId id = 0;
+  std::string method;
+  std::string bytes;
+  bool retried = false;
+};
+
+struct ConnectionLimits {
+  Duration connect_timeout;
+  Duration first_byte_timeout;
+  Duration timeout;
+  std::uint32_t mark = 0;
+  http::ParserOptions parser;
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  class Owner {
+   public:
+    // It can take a request (for the first time, or again).
+    virtual void ready(Connection& connection) = 0;
+    // Its request has its answer; told after ready() or gone().
+    virtual void answered(Flight flight, http::Answer answer) = 0;
+    // The pooled connection was dead before any byte of an answer came.
+    virtual void stale(Flight flight) = 0;
+    // It is closed; `error` is why it could not be opened, else kNone.
+    virtual void gone(Connection& connection, http::AnswerError error) = 0;
+    virtual void mark_failed() = 0;
+    // Scratch for reading, valid during one call.
+    virtual std::span<char> read_buffer() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Connection(boost::asio::io_context& io, Owner& owner, const ConnectionLimits& limits,
+             std::shared_ptr<TlsContext> tls);
+
+  // Tries the addresses from the `first` on, round.
+  void open(std::vector<SocketAddress> addresses, std::size_t first, Time now);
+  // When ready: at once. While it is being opened: as soon as it is ready.
+  void send(Flight flight);
+  // A deadline passed: ends the flight as a time-out.
+  bool overdue(Time now);
+  // Ends the flight, if any, with that error; tells the owner.
+  void close(http::AnswerError error);
+  // Nothing is told to the owner from now on.
+  void abandon();
+
+  bool has_flight() const { return flight_.has_value(); }
+  bool is_ready() const { return state_ == State::kReady; }
+  bool is_open() const { return state_ == State::kReady || state_ == State::kBusy; }
+  Time opened_at() const { return opened_at_; }
+  Time idle_since() const { return idle_since_; }
+  const SocketAddress& peer() const { return peer_; }
+
+ private:
+  enum class State : std::uint8_t { kConnecting, kShaking, kReady, kBusy, kClosed };
+
+  void try_next_address();
+  void on_connected(bool connected);
+  void shake();
+  void become_ready();
+  void start_flight();
+  void flush();
+  void wait_readable();
+  void wait_writable();
+  void on_readable();
+  void on_writable();
+  void on_end();
+  void on_bytes(std::string_view bytes);
+  void complete(bool more_bytes);
+  Duration since_written(Time now) const;
+  Duration round_trip(Time now);
+
+  boost::asio::generic::stream_protocol::socket socket_;
+  Owner* owner_;
+  ConnectionLimits limits_;
+  std::shared_ptr<TlsContext> tls_;
+  Wire wire_;
+  State state_ = State::kConnecting;
+
+  std::vector<SocketAddress> addresses_;
+  std::size_t next_address_ = 0;
+  std::size_t addresses_left_ = 0;
+  SocketAddress peer_;
+  Time opening_since_;
+  Time opened_at_;
+  Time idle_since_;
+
+  std::optional<Flight> flight_;
+  std::string_view unsent_;
+  http::ResponseParser parser_;
+  http::Answer answer_;
+  bool used_ = false;  // carried a request before the present one
+  bool waiting_to_read_ = false;
+  bool waiting_to_write_ = false;
+  Time written_;
+  Time round_trip_read_;
+  Duration round_trip_{};
+};
+
+}  // namespace shadowtap::shadow

@@ -1,0 +1,267 @@
+#include "agent/shadow/service_dispatcher.h"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace shadowtap::shadow {
+namespace {
+
+constexpr std::size_t kReadBuffer = 64 << 10;
+
+// Holds hand-over back as long as it lives.
+class Depth {
+ public:
+  explicit Depth(int& depth) : depth_(depth) { ++depth_; }
+  ~Depth() { --depth_; }
+  Depth(const Depth&) = delete;
+
+ private:
+  int& depth_;
+};
+
+}  // namespace
+
+ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext context,
+                                     SelectOptions select, DispatchOptions dispatch, Filter filter,
+                                     AnswerSink& sink)
+    : io_(io),
+      context_(std::move(context)),
+      select_(std::move(select)),
+      dispatch_(std::move(dispatch)),
+      filter_(std::move(filter)),
+      sink_(sink),
+      read_buffer_(kReadBuffer),
+      compared_(*this, Role::kCandidate, dispatch_),
+      started_(Time::clock::now()),
+      now_(started_) {}
+
+ServiceDispatcher::~ServiceDispatcher() {
+  *alive_ = false;
+  ServiceDispatcher::stop();
+}
+
+Submitted ServiceDispatcher::submit(const http::Exchange& exchange) {
+  const Time now = Time::clock::now();
+  Submitted submitted;
+  const Decision decision = filter_.decide(exchange, effective_sample(), now);
+  if (const auto* skipped = std::get_if<http::Skipped>(&decision)) submitted.skipped = *skipped;
+  if (const auto* refused = std::get_if<http::Refused>(&decision)) submitted.refused = *refused;
+  if (!std::holds_alternative<Send>(decision)) return submitted;
+  if (stopped_ || paused_ || sending_expired()) {
+    submitted.skipped = http::Skipped::kPaused;
+    return submitted;
+  }
+  return send(exchange, true, now);
+}
+
+Submitted ServiceDispatcher::resend(const http::Exchange& exchange) {
+  Submitted submitted;
+  const Decision decision = filter_.decide_resend(exchange.request);
+  if (const auto* skipped = std::get_if<http::Skipped>(&decision)) submitted.skipped = *skipped;
+  if (const auto* refused = std::get_if<http::Refused>(&decision)) submitted.refused = *refused;
+  if (!std::holds_alternative<Send>(decision)) return submitted;
+  if (stopped_ || paused_ || sending_expired()) {
+    submitted.skipped = http::Skipped::kPaused;
+    return submitted;
+  }
+  return send(exchange, false, Time::clock::now());
+}
+
+Submitted ServiceDispatcher::send(const http::Exchange& exchange, bool in_order, Time now) {
+  const Depth depth(depth_);
+  Submitted submitted;
+  submitted.selected = true;
+  if (compared_.first() != nullptr) {
+    submitted.candidate = true;
+    submitted.secondary = compared_.second() != nullptr;
+    compared_.accept(exchange, exchange.request, in_order, now);
+  } else {
+    submitted.skipped = http::Skipped::kNoCandidate;
+  }
+  if (!in_order) return submitted;
+  for (const auto& [name, lane] : mirrors_) {
+    lane->accept(exchange, exchange.request, true, now);
+    ++submitted.mirrors;
+  }
+  return submitted;
+}
+
+void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool complete) {
+  const Depth depth(depth_);
+  const Time now = Time::clock::now();
+  compared_.original_ended(exchange, complete, now);
+  for (const auto& [name, lane] : mirrors_) lane->original_ended(exchange, complete, now);
+}
+
+void ServiceDispatcher::observe(Duration, int, Time) {}
+void ServiceDispatcher::observe_trouble(double) {}
+
+void ServiceDispatcher::tick(Time now) {
+  now_ = now;
+  {
+    const Depth depth(depth_);
+    remove_expired(now);
+    compared_.tick(now);
+    for (const auto& [name, lane] : mirrors_) lane->tick(now);
+    for (const auto& lane : leaving_) lane->tick(now);
+  }
+  flush();
+}
+
+void ServiceDispatcher::remove_expired(Time now) {
+  std::vector<std::pair<Role, std::string>> over;
+  for (const Target* target : {compared_.first(), compared_.second()}) {
+    if (target != nullptr && target->expired(now)) over.push_back({target->options().role, ""});
+  }
+  for (const auto& [name, lane] : mirrors_) {
+    if (lane->first()->expired(now)) over.push_back({Role::kMirror, name});
+  }
+  for (const auto& [role, name] : over) remove_target(role, name);
+}
+
+Result<> ServiceDispatcher::apply(const SelectOptions& select) {
+  auto filter = Filter::create(select, share());
+  if (!filter) return filter.error();
+  filter_ = std::move(*filter);
+  select_ = select;
+  return {};
+}
+
+Result<> ServiceDispatcher::put_target(const TargetOptions& options) {
+  const Depth depth(depth_);
+  const bool mirror = options.role == Role::kMirror;
+  std::unique_ptr<Lane> fresh;
+  Lane* lane = &compared_;
+  if (mirror) {
+    const auto found = mirrors_.find(options.name);
+    if (found == mirrors_.end()) fresh = std::make_unique<Lane>(static_cast<Lane::Owner&>(*this), Role::kMirror, dispatch_);
+    lane = fresh ? fresh.get() : found->second.get();
+  }
+  auto target = Target::create({io_, *lane, context_, read_buffer_}, options, dispatch_);
+  if (!target) return target.error();
+  if (options.role == Role::kSecondary) {
+    lane->set_second(std::move(*target));
+  } else {
+    lane->set_first(std::move(*target));
+  }
+  if (fresh) mirrors_[options.name] = std::move(fresh);
+  return {};
+}
+
+bool ServiceDispatcher::remove_target(Role role, const std::string& name) {
+  const Depth depth(depth_);
+  flush_later();
+  if (role == Role::kMirror) {
+    const auto found = mirrors_.find(name);
+    if (found == mirrors_.end()) return false;
+    found->second->set_first(nullptr);
+    leaving_.push_back(std::move(found->second));
+    mirrors_.erase(found);
+    return true;
+  }
+  const bool candidate = role == Role::kCandidate;
+  if ((candidate ? compared_.first() : compared_.second()) == nullptr) return false;
+  if (candidate) {
+    compared_.set_first(nullptr);
+  } else {
+    compared_.set_second(nullptr);
+  }
+  return true;
+}
+
+std::vector<TargetStatus> ServiceDispatcher::status() const {
+  const Time now = Time::clock::now();
+  std::vector<TargetStatus> all;
+  const auto add = [&](const Lane& lane, const Target* target) {
+    if (target == nullptr) return;
+    all.push_back(target->status(now));
+    all.back().queued = lane.waiting();
+    all.back().order_waits_cut = lane.cut_waits();
+  };
+  add(compared_, compared_.first());
+  add(compared_, compared_.second());
+  for (const auto& [name, lane] : mirrors_) add(*lane, lane->first());
+  return all;
+}
+
+double ServiceDispatcher::effective_sample() const { return select_.sample; }
+
+bool ServiceDispatcher::sending_expired() const {
+  return dispatch_.expires && now_ - started_ >= *dispatch_.expires;
+}
+
+ImpactReport ServiceDispatcher::impact() const { return {}; }
+
+void ServiceDispatcher::deliver(http::ExchangeId id, Role role, TargetOutcome outcome) {
+  deliveries_.push_back({id, role, std::move(outcome)});
+  if (depth_ > 0) flush_later();
+}
+
+void ServiceDispatcher::settled() {
+  if (depth_ == 0) flush();
+}
+
+void ServiceDispatcher::flush_later() {
+  if (std::exchange(flush_posted_, true)) return;
+  boost::asio::post(io_, [this, alive = alive_] {
+    if (!*alive) return;
+    flush_posted_ = false;
+    flush();
+  });
+}
+
+// The sink may submit again from within.
+void ServiceDispatcher::flush() {
+  if (std::exchange(flushing_, true)) return;
+  while (!deliveries_.empty()) {
+    Delivery next = std::move(deliveries_.front());
+    deliveries_.pop_front();
+    sink_.answered(next.id, next.role, std::move(next.outcome));
+  }
+  flushing_ = false;
+}
+
+void ServiceDispatcher::stop() {
+  stopped_ = true;
+  {
+    const Depth depth(depth_);
+    compared_.stop();
+    for (const auto& [name, lane] : mirrors_) lane->stop();
+    for (const auto& lane : leaving_) lane->stop();
+  }
+  flush();
+}
+
+Result<std::unique_ptr<Dispatcher>> make_dispatcher(boost::asio::io_context& io,
+                                                    ServiceContext context, SelectOptions select,
+                                                    DispatchOptions dispatch,
+                                                    std::vector<TargetOptions> targets,
+                                                    AnswerSink& sink) {
+  auto filter = Filter::create(select, 1.0 / context.shards);
+  if (!filter) return filter.error();
+  auto made = std::make_unique<ServiceDispatcher>(io, std::move(context), std::move(select),
+                                                  std::move(dispatch), std::move(*filter), sink);
+  for (const TargetOptions& target : targets) {
+    if (auto put = made->put_target(target); !put) return put.error();
+  }
+  return std::unique_ptr<Dispatcher>(std::move(made));
+}
+
+Result<> validate(const SelectOptions& select) {
+  auto filter = Filter::create(select);
+  if (!filter) return filter.error();
+  return {};
+}
+
+Result<> validate(const TargetOptions& target) {
+  auto url = TargetUrl::parse(target.url);
+  if (!url) return url.error();
+  auto outgoing = Outgoing::create(target, *url, Trace::kNew);
+  if (!outgoing) return outgoing.error();
+  if (url->scheme != TargetUrl::Scheme::kHttps) return {};
+  auto tls = TlsContext::create(target.tls, url->host);
+  if (!tls) return tls.error();
+  return {};
+}
+
+}  // namespace shadowtap::shadow

@@ -1,0 +1,71 @@
+// The Dispatcher of one service in one shard: filter, then lanes.
+// Answers are handed over only between events, never from within submit().
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "agent/shadow/filter.h"
+#include "agent/shadow/lane.h"
+
+namespace shadowtap::shadow {
+
+class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
+ public:
+  ServiceDispatcher(boost::asio::io_context& io, ServiceContext context, SelectOptions select,
+                    DispatchOptions dispatch, Filter filter, AnswerSink& sink);
+  ~ServiceDispatcher() override;
+
+  Submitted submit(const http::Exchange& exchange) override;
+  Submitted resend(const http::Exchange& exchange) override;
+  void original_ended(const http::Exchange& exchange, bool complete) override;
+  void observe(Duration latency, int status, Time now) override;
+  void observe_trouble(double share) override;
+  void tick(Time now) override;
+  void set_paused(bool paused) override { paused_ = paused; }
+  Result<> apply(const SelectOptions& select) override;
+  Result<> put_target(const TargetOptions& target) override;
+  bool remove_target(Role role, const std::string& name) override;
+  std::vector<TargetStatus> status() const override;
+  double effective_sample() const override;
+  bool sending_expired() const override;
+  ImpactReport impact() const override;
+  void stop() override;
+
+ private:
+  struct Delivery {
+    http::ExchangeId id;
+    Role role;
+    TargetOutcome outcome;
+  };
+
+  void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) override;
+  void settled() override;
+  void flush_later();
+  void flush();
+  Submitted send(const http::Exchange& exchange, bool in_order, Time now);
+  void remove_expired(Time now);
+  double share() const { return 1.0 / context_.shards; }
+
+  boost::asio::io_context& io_;
+  ServiceContext context_;
+  SelectOptions select_;
+  DispatchOptions dispatch_;
+  Filter filter_;
+  AnswerSink& sink_;
+  std::vector<char> read_buffer_;
+  Lane compared_;
+  std::map<std::string, std::unique_ptr<Lane>> mirrors_;
+  std::vector<std::unique_ptr<Lane>> leaving_;  // removed mirrors with something in flight
+  std::deque<Delivery> deliveries_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for a posted flush
+  Time started_;
+  Time now_;
+  int depth_ = 0;  // of our own calls below: while > 0 nothing is handed over
+  bool flush_posted_ = false;
+  bool flushing_ = false;
+  bool paused_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace shadowtap::shadow

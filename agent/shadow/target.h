@@ -1,0 +1,129 @@
+// One target as a shard sees it: its connections, its breaker, its rate, its counters.
+//
+// Takes a request only when asked to send one now; queues are the lane's. Retries, once
+// and only what is idempotent, when a pooled connection turns out to be dead. On the
+// shard's thread; owned by a lane.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "agent/base/counter.h"
+#include "agent/shadow/breaker.h"
+#include "agent/shadow/connection.h"
+#include "agent/shadow/outgoing.h"
+#include "agent/shadow/target_url.h"
+#include "agent/shadow/token_bucket.h"
+
+namespace shadowtap::shadow {
+
+class Target final : private Connection::Owner {
+ public:
+  class Owner {
+   public:
+    virtual void target_answered(Target& target, http::ExchangeId id, http::Answer answer) = 0;
+    // A connection became usable, or could not be opened.
+    virtual void target_changed(Target& target) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  struct Surroundings {
+    boost::asio::io_context& io;
+    Owner& owner;
+    ServiceContext context;
+    std::span<char> read_buffer;
+  };
+
+  static Result<std::unique_ptr<Target>> create(const Surroundings& around,
+                                                const TargetOptions& options,
+                                                const DispatchOptions& dispatch);
+  ~Target();
+
+  enum class Admission : std::uint8_t {
+    kNow,
+    kNoSlot,   // ask again after target_changed() or target_answered()
+    kOpen,     // the circuit is open
+    kRate,     // over its rate, or the rate over all targets
+    kDns,      // its name is not known
+  };
+  // What admit() would say of slot, circuit and name; takes nothing.
+  Admission probe(Time now) const;
+  // kNow has taken a token and a place in flight: send() must follow.
+  [[nodiscard]] Admission admit(Time now);
+  // Whether a connection stands ready; if not, and nothing failed of late, opens one.
+  [[nodiscard]] bool warm(Time now);
+  void send(const http::Request& request, http::ExchangeId id, const Substitution* aliases,
+            Time now);
+
+  // Deadlines, idle and old connections, addresses that are gone. Every 10 ms or so.
+  void sweep(Time now);
+  // Ends what is in flight as reset and closes everything.
+  void stop();
+
+  // The original said what this 5xx is worth: a fault of the target, or the same.
+  void judge_server_error(bool original_failed_too, Duration latency, Time now);
+
+  const TargetOptions& options() const { return options_; }
+  bool idle() const { return busy_ == 0; }
+  std::size_t free_slots() const;
+  // What this target counted; queue figures are the lane's.
+  TargetStatus status(Time now) const;
+  // A refused request of this target.
+  void count(http::Refused reason) { refused_.add(reason); }
+  void count_withdrawn() { withdrawn_.add(); }
+  // A request that ended without being tried (circuit_open, dns).
+  void count_untried(http::AnswerError error, Time now);
+  bool expired(Time now) const;
+
+ private:
+  Target(const Surroundings& around, const TargetOptions& options, const DispatchOptions& dispatch,
+         TargetUrl url, Outgoing outgoing);
+  void ready(Connection& connection) override;
+  void answered(Flight flight, http::Answer answer) override;
+  void stale(Flight flight) override;
+  void gone(Connection& connection, http::AnswerError error) override;
+  void mark_failed() override { mark_failures_.add(); }
+  std::span<char> read_buffer() override { return around_.read_buffer; }
+
+  void open_connection(std::optional<Flight> flight, Time now);
+  std::vector<SocketAddress> addresses() const;
+  bool name_unknown() const;
+  void launch(Flight flight, Time now);
+  void finish(http::ExchangeId id, http::Answer answer);
+  void judge(const http::Answer& answer, Time now);
+  void close_outdated(Time now);
+
+  Surroundings around_;
+  TargetOptions options_;
+  TargetUrl url_;
+  Outgoing outgoing_;
+  ConnectionLimits limits_;
+  std::shared_ptr<TlsContext> tls_;
+  std::optional<SocketAddress> literal_;
+  std::shared_ptr<const ResolvedName> name_;
+  Breaker breaker_;
+  TokenBucket rate_;
+
+  std::vector<std::shared_ptr<Connection>> connections_;
+  std::vector<Connection*> idle_;  // the last one used is taken first
+  std::size_t next_address_ = 0;
+  std::size_t busy_ = 0;     // requests in flight
+  bool open_failed_ = false;  // the last attempt to open a connection
+  bool stopped_ = false;
+  Time next_upkeep_;
+  Time created_;
+
+  Counter answered_;
+  CounterSet<http::AnswerError> errors_;
+  CounterSet<http::Refused> refused_;
+  Counter opened_;
+  Counter retried_;
+  Counter mark_failures_;
+  Counter withdrawn_;
+};
+
+}  // namespace shadowtap::shadow
