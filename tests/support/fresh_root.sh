@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Proves that the README's two commands work on a fresh Debian 12: makes a minimal root,
+# puts the committed tree into it and runs a command there, as root, without sudo, git or
+# a locale. Needs root and mmdebstrap. Everything it made is removed again.
+#   fresh_root.sh                               deploy/quickstart.sh --for 20s, twice
+#   fresh_root.sh 'CI=true tests/run.sh' …      these commands, one after the other
+#   CALLER=someone fresh_root.sh …              under sudo, called by a user of that name
+set -euo pipefail
+if [ "${1:-}" != --inside ]; then
+  cd "$(dirname "$0")/../.."
+  [ $# -gt 0 ] || set -- 'deploy/quickstart.sh --for 20s' 'deploy/quickstart.sh --for 20s'
+  root=$(mktemp -d "${TMPDIR:-/tmp}/shadowtap-root.XXXXXX")
+  trap 'rm -rf --one-file-system "$root"' EXIT
+  # Mounts and processes live in namespaces of their own and end with them.
+  unshare --mount --pid --fork --kill-child "$0" --inside "$root" "$@"
+  exit
+fi
+root=$2
+shift 2
+
+started=$SECONDS
+mmdebstrap --quiet --variant=minbase ${CALLER:+--include=sudo} bookworm "$root" - <<'SOURCES'
+deb http://deb.debian.org/debian bookworm main
+deb http://deb.debian.org/debian bookworm-updates main
+deb http://deb.debian.org/debian-security bookworm-security main
+SOURCES
+chmod 755 "$root"
+mkdir -p "$root/home/src"
+git archive HEAD | tar -x -C "$root/home/src"
+for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/run"
+echo "== minimal root made in $((SECONDS - started)) s"
+
+inside=(chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root)
+if [ -n "${CALLER:-}" ]; then
+  "${inside[@]}" useradd --create-home "$CALLER"
+  echo "$CALLER ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/caller"
+  "${inside[@]}" chown -R "$CALLER": /home/src
+  inside=(chroot "$root" runuser -u "$CALLER" -- sudo)
+fi
+for command in "$@"; do
+  started=$SECONDS
+  echo "== $command"
+  "${inside[@]}" /bin/sh -c "cd /home/src && exec env $command" </dev/null
+  echo "== $command: $((SECONDS - started)) s"
+done
+if [ -n "${CALLER:-}" ]; then
+  strays=$(find "$root/home/src" ! -user "$(stat -c %u "$root/home/$CALLER")" | head)
+  [ -z "$strays" ] || { echo "error: files of root's in the tree: $strays" >&2; exit 1; }
+fi
