@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "diff/media.h"
 
 namespace shadowtap::diff {
 
@@ -21,6 +24,7 @@ enum class Kind : std::uint8_t {
   kEncoding,  // only the coding differs, the content is equal
 };
 std::string_view to_string(Kind kind);
+std::optional<Kind> kind_from(std::string_view name);
 
 struct Difference {
   std::string path;        // exact: $.items[3].price
@@ -35,6 +39,9 @@ struct Differences {
   std::vector<Difference> all;
   bool equal = true;       // equal and not truncated iff nothing differs
   bool truncated = false;  // a budget ended before everything was found
+  bool ignored = false;    // equal, but would not be without the rules
+  Media media = Media::kText;         // what the bodies were compared as
+  std::vector<std::string> map_like;  // aggregated paths of objects newly found map-like
   std::vector<std::string> notes;
 };
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "diff/difference.h"
@@ -19,7 +21,7 @@ struct HeaderLine {
 
 // A response as a view; whoever owns it keeps it alive during compare().
 struct ResponseView {
-  int status = 0;
+  int status = 0;                        // 0: there is none, a body alone
   bool head = false;                     // answer to HEAD: Content-Length is compared
   std::span<const HeaderLine> headers;
   std::string_view body;                 // decoded (content coding removed) where it could be
@@ -33,7 +35,14 @@ struct Budget {
   std::size_t max_shown_bytes = 256;     // of left and right in a Difference
 };
 
+// The aggregated paths of objects found map-like before (INTERFACES section 5, "Map-like":
+// it latches). Kept by the caller, one per route: pass it in, add Differences::map_like.
+using MapLikePaths = std::set<std::string, std::less<>>;
+
 Differences compare(const ResponseView& left, const ResponseView& right, const RuleSet& rules,
-                    const Budget& budget = {});
+                    const Budget& budget = {}, const MapLikePaths* map_like = nullptr);
+
+// What the body is compared as, if the other side has the same type.
+Media media_of(const ResponseView& response);
 
 }  // namespace shadowtap::diff

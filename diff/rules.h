@@ -14,43 +14,43 @@ namespace shadowtap::diff {
 
 enum class Mode : std::uint8_t {
   kStrict,
-  kAdditive,  // new fields in the candidate are allowed
+  kAdditive,  // what only the candidate has is allowed where it has a name: members, headers…
   kShape,     // types and presence only
 };
 
 struct IgnoreRule {
   std::string path;           // INTERFACES section 5 notation, RFC 9535 selectors for JSON
-  std::string kind;           // one kind's name; empty: all
+  std::string kind{};           // one kind's name; empty: all
   bool presence_only = false;  // forgives missing/extra, not a differing value
-  std::string route;          // template; empty: every route
-  std::string reason;
-  std::string expires;        // RFC 3339; empty: never. Judged by the owner, who recompiles
+  std::string route{};          // template; empty: every route
+  std::string reason{};
+  std::string expires{};        // RFC 3339; empty: never. Judged by the owner, who recompiles
 };
 
 struct UnorderedRule {
   std::string path;
-  std::string key;  // keyed array; empty: a multiset
-  std::string route;
-  std::string reason;
-  std::string expires;
+  std::string key{};  // keyed array; empty: a multiset
+  std::string route{};
+  std::string reason{};
+  std::string expires{};
 };
 
 struct ToleranceRule {
   std::string path;
-  std::optional<double> absolute;
-  std::optional<double> relative;
-  std::string time;  // a duration: two times within it are equal
-  std::string route;
-  std::string reason;
-  std::string expires;
+  std::optional<double> absolute{};
+  std::optional<double> relative{};
+  std::string time{};  // a duration: two times within it are equal
+  std::string route{};
+  std::string reason{};
+  std::string expires{};
 };
 
 struct PatternRule {
   std::string path;
-  std::string pattern;  // RE2: equal when both sides match it wholly
-  std::string route;
-  std::string reason;
-  std::string expires;
+  std::string pattern{};  // RE2: equal when both sides match it wholly
+  std::string route{};
+  std::string reason{};
+  std::string expires{};
 };
 
 struct Rules {

@@ -1,0 +1,81 @@
+// One JSON text as a flat array of nodes in document order: a subtree is a range, so
+// walking, hashing and skipping need no recursion and no pointer. Numbers keep their
+// text (they are exact decimals), strings without escapes are views of the source.
+//
+// RFC 8259 with two liberties: a byte order mark is skipped, and an escaped lone
+// surrogate is a code point like any other. Duplicate keys are kept and marked.
+// The source outlives the document.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shadowtap::diff {
+
+// In the order in which values of different types sort.
+enum class JsonType : std::uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
+
+using NodeId = std::uint32_t;
+
+struct JsonNode {
+  std::uint32_t raw = 0;        // where the value's text begins in the source
+  std::uint32_t raw_size = 0;
+  std::uint32_t key = 0;        // of a member: its decoded key
+  std::uint32_t key_size = 0;
+  NodeId end = 0;               // past the last node of the subtree
+  std::uint32_t count = 0;      // children; of an escaped string: its decoded size
+  std::uint32_t decoded = 0;    // of an escaped string: where it stands decoded
+  JsonType type = JsonType::kNull;
+  bool key_escaped = false;     // the key stands in the decoded text
+  bool escaped = false;
+  bool duplicates = false;      // an object in which a key repeats
+};
+
+enum class JsonParsed : std::uint8_t {
+  kDocument,
+  kNotJson,
+  kTooLarge,  // more nodes than allowed, or 4 GiB of text
+};
+
+class JsonDocument {
+ public:
+  // Parses one value. Node 0 is the root.
+  JsonParsed parse(std::string_view text, std::uint64_t max_nodes);
+  // Parses any number of values, one after the other (NDJSON): node 0 is an array of them.
+  JsonParsed parse_sequence(std::string_view text, std::uint64_t max_nodes);
+
+  std::size_t size() const { return nodes_.size(); }
+  const JsonNode& operator[](NodeId id) const { return nodes_[id]; }
+  bool is_container(NodeId id) const { return nodes_[id].type >= JsonType::kArray; }
+
+  std::string_view raw(NodeId id) const {
+    return source_.substr(nodes_[id].raw, nodes_[id].raw_size);
+  }
+  std::string_view key(NodeId id) const {
+    const JsonNode& n = nodes_[id];
+    return (n.key_escaped ? std::string_view(decoded_) : source_).substr(n.key, n.key_size);
+  }
+  // Requires a string.
+  std::string_view string(NodeId id) const {
+    const JsonNode& n = nodes_[id];
+    if (n.escaped) return std::string_view(decoded_).substr(n.decoded, n.count);
+    return source_.substr(n.raw + 1, n.raw_size - 2);
+  }
+
+ private:
+  friend class JsonParser;
+  std::string_view source_;
+  std::string decoded_;
+  std::vector<JsonNode> nodes_;
+};
+
+// The same value, whatever the spelling of numbers and the escapes. Members must come in
+// the same order: false may mean no more than "not obviously equal".
+bool plainly_equal(const JsonDocument& a, NodeId x, const JsonDocument& b, NodeId y);
+
+// One scalar against one scalar, exactly.
+bool equal_scalars(const JsonDocument& a, NodeId x, const JsonDocument& b, NodeId y);
+
+}  // namespace shadowtap::diff

@@ -1,0 +1,84 @@
+#include "diff/response_diff.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/diff/vocabulary.h"
+
+namespace shadowtap::diff {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+ResponseView response(int status, std::span<const HeaderLine> headers, std::string_view body) {
+  ResponseView view;
+  view.status = status;
+  view.headers = headers;
+  view.body = body;
+  return view;
+}
+
+TEST(Compare, EqualResponsesHaveNoDifference) {
+  const std::vector<HeaderLine> headers = {{"Content-Type", "application/json"}};
+  const auto view = response(200, headers, R"({"a":1})");
+  const Differences d = compare(view, view, *RuleSet::none());
+  EXPECT_TRUE(d.equal);
+  EXPECT_THAT(d.all, IsEmpty());
+  EXPECT_EQ(d.media, Media::kJson);
+}
+
+TEST(Compare, StatusHeadersAndBodyAreAllCompared) {
+  const std::vector<HeaderLine> l = {{"ETag", "\"1\""}, {"Date", "yesterday"}, {"X-Old", "1"}};
+  const std::vector<HeaderLine> r = {{"etag", "\"2\""}, {"Date", "today"}, {"X-New", "1"}};
+  const Differences d = compare(response(200, l, R"({"a":1,"b":[1,2]})"),
+                                response(500, r, R"({"b":[1,3],"c":null})"), *RuleSet::none());
+  EXPECT_THAT(lines(d),
+              ElementsAre("status status : 200 -> 500", "value headers.etag : \"1\" -> \"2\"",
+                          "missing headers.x-old : 1 -> ", "extra headers.x-new :  -> 1",
+                          "missing $.a : 1 -> ", "value $.b[1] : 2 -> 3",
+                          "extra $.c :  -> null"));
+}
+
+TEST(Compare, NumbersAreExactDecimals) {
+  EXPECT_THAT(diff_bodies("[1, 1.50, -0, 1e2]", "[1.0, 15e-1, 0, 100]"), IsEmpty());
+  EXPECT_THAT(diff_bodies("[9223372036854775808]", "[9223372036854775809]"),
+              ElementsAre("value $[0] : 9223372036854775808 -> 9223372036854775809"));
+}
+
+TEST(Compare, AnIgnoreRuleTakesItsNodeAndAllBelow) {
+  Rules rules;
+  rules.ignore.push_back({.path = "$..meta"});
+  const auto d = compare(body_of(R"({"meta":{"t":1},"x":[{"meta":1}]})"),
+                         body_of(R"({"meta":{"t":2},"x":[{"meta":2}]})"), *compiled(rules));
+  EXPECT_TRUE(d.equal);
+  EXPECT_TRUE(d.ignored);
+  EXPECT_FALSE(compare(body_of("{}"), body_of("{ }"), *compiled(rules)).ignored);
+}
+
+TEST(Compare, ARuleHoldsForItsRouteOnly) {
+  Rules rules;
+  rules.ignore.push_back({.path = "$.a", .route = "/users/{id}"});
+  EXPECT_TRUE(compare(body_of(R"({"a":1})"), body_of(R"({"a":2})"),
+                      *compiled(rules, "/users/{id}")).equal);
+  EXPECT_FALSE(compare(body_of(R"({"a":1})"), body_of(R"({"a":2})"),
+                       *compiled(rules, "/orders")).equal);
+}
+
+TEST(Compare, ARuleThatDoesNotParseIsNamedWithThePlace) {
+  Rules rules;
+  rules.ignore.push_back({.path = "$.a"});
+  rules.ignore.push_back({.path = "$.a["});
+  std::string error;
+  EXPECT_FALSE(RuleSet::compile(rules, "", error));
+  EXPECT_EQ(error, "ignore[1] '$.a[': at 5: expected a name, an index, a slice or '*'");
+}
+
+TEST(Compare, TextDiffersByLineAndBinaryByOffset) {
+  EXPECT_THAT(diff_bodies("a\nb\nc", "a\nx\nc"), ElementsAre("text line 2 : b -> x"));
+  EXPECT_THAT(diff_bodies(std::string_view("\0\1\2", 3), std::string_view("\0\1\3", 3)),
+              ElementsAre("binary byte 2 : 02 -> 03"));
+}
+
+}  // namespace
+}  // namespace shadowtap::diff
