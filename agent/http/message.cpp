@@ -31,6 +31,31 @@ void HeaderList::append(std::string_view name, std::string_view value) {
                      {offset + name_size, static_cast<std::uint32_t>(value.size())}});
 }
 
+void HeaderList::begin_line() {
+  const auto offset = static_cast<std::uint32_t>(text_.size());
+  fields_.push_back({{offset, 0}, {offset, 0}});
+}
+
+void HeaderList::more_name(std::string_view piece) {
+  text_.append(piece);
+  Field& field = fields_.back();
+  field.name.size += static_cast<std::uint32_t>(piece.size());
+  field.value.offset = field.name.offset + field.name.size;
+}
+
+void HeaderList::more_value(std::string_view piece) {
+  text_.append(piece);
+  fields_.back().value.size += static_cast<std::uint32_t>(piece.size());
+}
+
+void HeaderList::end_line() {
+  Span& value = fields_.back().value;
+  while (value.size > 0 && (text_.back() == ' ' || text_.back() == '\t')) {
+    text_.pop_back();
+    --value.size;
+  }
+}
+
 void HeaderList::reserve(std::size_t lines, std::size_t bytes) {
   fields_.reserve(lines);
   text_.reserve(bytes);

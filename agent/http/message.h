@@ -16,6 +16,12 @@ namespace shadowtap::http {
 class HeaderList {
  public:
   void append(std::string_view name, std::string_view value);
+  // A line in pieces, for a parser: begin(), more_name()…, more_value()…, end(), which
+  // drops white space after the value.
+  void begin_line();
+  void more_name(std::string_view piece);
+  void more_value(std::string_view piece);
+  void end_line();
   void reserve(std::size_t lines, std::size_t bytes);
 
   std::size_t size() const { return fields_.size(); }

@@ -1,0 +1,254 @@
+#include "agent/http/conversation.h"
+
+#include <utility>
+
+namespace shadowtap::http {
+
+namespace {
+void advance(Bytes& bytes, std::size_t n) {
+  bytes.bytes.remove_prefix(n);
+  bytes.offset += static_cast<std::int64_t>(n);
+  if (n > 0) bytes.starts_segment = false;
+}
+}  // namespace
+
+Conversation::Conversation(ConversationContext& context, const Identity& identity, bool from_start)
+    : context_(context),
+      identity_(identity),
+      sync_(from_start ? Sync::kInStep : Sync::kSeeking) {}
+
+Conversation::~Conversation() = default;
+
+void Conversation::client_bytes(const Bytes& bytes) {
+  if (stopped()) return;
+  if (sync_ == Sync::kSeeking && looks_like_tls(bytes)) return stop(ConversationEvent::kTls);
+  if (awaits_upgrade()) {
+    hold(held_client_, bytes);
+  } else if (!forgetful_) {
+    read_client(bytes);
+  }
+  last_ = bytes.time;
+}
+
+void Conversation::read_client(Bytes bytes) {
+  while (!bytes.bytes.empty() && !forgetful_ && !stopped()) {
+    if (request_ && refused_expectation(bytes)) drop_refused_request();
+    if (!request_ && !begin_request(bytes)) return;
+    const bool was_begun = request_->begun();
+    const auto progress = request_->feed(bytes.bytes);
+    if (!was_begun && request_->begun()) request_first_ = bytes.time;
+    advance(bytes, progress.consumed);
+    if (progress.state == MessageParser::State::kError) return client_failed();
+    if (request_->head_complete() && !head_told_) head_read();
+    if (progress.state == MessageParser::State::kComplete) request_read(bytes.time);
+    release_server();
+    if (!awaits_upgrade()) continue;
+    if (!bytes.bytes.empty()) hold(held_client_, bytes);
+    return;
+  }
+}
+
+bool Conversation::begin_request(const Bytes& bytes) {
+  if (sync_ == Sync::kUnconfirmed) {
+    if (pending_.empty() && quiet_point(bytes)) {
+      confirm();
+    } else {
+      pipelines_ = pipelines_ || !pending_.empty();
+      out_of_step("pipelined after a gap");
+    }
+  }
+  if (sync_ == Sync::kSeeking) {
+    if (!quiet_point(bytes)) return false;
+    sync_ = Sync::kUnconfirmed;
+    context_.events.add(ConversationEvent::kResynchronised);
+  }
+  request_ = context_.parsers.take();
+  request_->start_request();
+  request_start_ = bytes.offset;
+  head_told_ = false;
+  return true;
+}
+
+// From here on the server may answer.
+void Conversation::head_read() {
+  head_told_ = true;
+  pipelines_ = pipelines_ || !pending_.empty();
+  const Request& request = request_->request();
+  Pending pending;
+  pending.start = request_start_;
+  pending.answer_to = answer_to(request.method);
+  pending.upgrade = pending.answer_to == AnswerTo::kConnect || request_->offers_upgrade();
+  pending_.push_back(pending);
+}
+
+void Conversation::request_read(Time time) {
+  Pending& pending = pending_.back();
+  pending.complete = true;
+  pending.opened_at = time;
+  const bool damaged = request_->damaged();
+  if (damaged) {
+    unpaired_request("gap");
+  } else {
+    Exchange exchange;
+    exchange.id = pending.id = context_.ids.next();
+    exchange.service = identity_.service;
+    exchange.connection = identity_.connection;
+    exchange.index = requests_;
+    exchange.client = identity_.client;
+    exchange.server = identity_.server;
+    exchange.request = std::move(request_->request());
+    exchange.request_first = request_first_;
+    exchange.request_last = time;
+    pending.opened = true;
+    context_.sink.opened(std::move(exchange));
+  }
+  ++requests_;
+  context_.parsers.give(std::move(request_));
+  if (pending.answered) {
+    early_->id = pending.id;
+    const auto early = std::move(early_);
+    if (pending.opened) tell(std::move(*early));
+    pop_pending();
+  } else if (pending_.size() > context_.options.max_pending) {
+    out_of_step("too many pending");
+  }
+}
+
+void Conversation::client_failed() {
+  const ParseError error = request_->error();
+  const bool first = requests_ == 0 && sync_ == Sync::kInStep;
+  if (first && error == ParseError::kTls) return stop(ConversationEvent::kTls);
+  if (first && error == ParseError::kHttp2) return stop(ConversationEvent::kHttp2);
+  if (first && error == ParseError::kNotHttp) return stop(ConversationEvent::kNotHttp);
+  forget_client(to_string(error));
+}
+
+void Conversation::server_bytes(const Bytes& bytes) {
+  if (stopped()) return;
+  server_seen_ = bytes.offset + static_cast<std::int64_t>(bytes.bytes.size());
+  if (sync_ == Sync::kSeeking) {
+    if (bytes.starts_segment && bytes.bytes.substr(0, 7) == "HTTP/1.") {
+      unpaired_response("no request seen");
+    }
+  } else if (!held_server_.empty()) {
+    hold(held_server_, bytes);
+  } else {
+    read_server(bytes);
+  }
+  last_ = bytes.time;
+}
+
+void Conversation::read_server(Bytes bytes) {
+  while (!bytes.bytes.empty() && sync_ != Sync::kSeeking && !stopped()) {
+    if (no_more_answers_) return context_.events.add(ConversationEvent::kBytesAfterClose);
+    if (!response_ && !begin_response(bytes)) return;
+    if (!response_->begun()) response_first_ = bytes.time;
+    const auto progress = response_->feed(bytes.bytes);
+    advance(bytes, progress.consumed);
+    if (progress.state == MessageParser::State::kError) {
+      return out_of_step(to_string(response_->error()));
+    }
+    if (progress.state == MessageParser::State::kComplete) response_read(bytes.time);
+  }
+}
+
+bool Conversation::begin_response(const Bytes& bytes) {
+  const Pending* const pending = unanswered();
+  if (sync_ == Sync::kUnconfirmed) {
+    // The server had not even received the request: this answers another one.
+    const bool too_early = pending != nullptr && bytes.acknowledged <= pending->start;
+    if (pending == nullptr || too_early) return out_of_step("unexpected response"), false;
+  }
+  if (pending == nullptr && speaks_first(bytes)) return stop(ConversationEvent::kNotHttp), false;
+  if (pending == nullptr) return hold(held_server_, bytes), false;
+  response_ = context_.parsers.take();
+  response_->start_response(pending->answer_to);
+  return true;
+}
+
+void Conversation::response_read(Time time) {
+  if (response_->interim()) {
+    if (++interim_ > 64) return out_of_step(to_string(ParseError::kTooManyInterim));
+    return response_->start_response(unanswered()->answer_to);
+  }
+  interim_ = 0;
+  Pending& pending = *unanswered();
+  const bool tunnel = response_->tunnel();
+  const bool damaged = response_->damaged();
+  no_more_answers_ = !response_->keep_alive() && !tunnel;
+  Answered answered{pending.id, std::move(response_->response()), response_first_, time};
+  context_.parsers.give(std::move(response_));
+  if (damaged && pending.opened) {
+    context_.sink.lost(pending.id, OriginalLoss::kLost, "gap");
+    pending.opened = false;
+  }
+  if (!pending.complete) {
+    pending.answered = true;
+    early_ = std::make_unique<Answered>(std::move(answered));
+    return;
+  }
+  if (pending.opened) tell(std::move(answered));
+  pop_pending();
+  if (tunnel) return stop(ConversationEvent::kUpgraded);
+  release_client();
+}
+
+void Conversation::tell(Answered answered) {
+  if (sync_ == Sync::kUnconfirmed) {
+    held_ += answered.response.held_bytes();
+    unconfirmed_.push_back(std::move(answered));
+    return;
+  }
+  context_.sink.completed(answered.id, std::move(answered.response), answered.first, answered.last);
+}
+
+void Conversation::pop_pending() {
+  pending_.erase(pending_.begin());
+  if (!forgetful_ || !pending_.empty()) return;
+  out_of_step("gap");
+}
+
+// Answers that came before the request they belong to was read.
+void Conversation::release_server() {
+  while (!held_server_.empty() && unanswered() != nullptr && !stopped()) {
+    const HeldQueue queue = take(held_server_);
+    for (const Held& held : queue) {
+      if (!held_server_.empty()) {
+        hold(held_server_, held.view());
+      } else {
+        read_server(held.view());
+      }
+    }
+  }
+  if (server_ended_ && held_server_.empty()) finish_server(last_);
+}
+
+void Conversation::release_client() {
+  if (held_client_.empty() || awaits_upgrade()) return;
+  for (const Held& held : take(held_client_)) client_bytes(held.view());
+}
+
+Conversation::Pending* Conversation::unanswered() {
+  return pending_.empty() || pending_.front().answered ? nullptr : &pending_.front();
+}
+
+bool Conversation::awaits_upgrade() const {
+  return !pending_.empty() && pending_.back().upgrade && pending_.back().complete;
+}
+
+Conversation::HeldQueue Conversation::take(HeldQueue& queue) {
+  for (const Held& held : queue) held_ -= held.bytes.size();
+  return std::exchange(queue, {});
+}
+
+void Conversation::hold(HeldQueue& queue, const Bytes& bytes) {
+  if (held_ + bytes.bytes.size() > context_.options.max_held) {
+    context_.events.add(ConversationEvent::kHeldTooMuch);
+    return out_of_step("held too much");
+  }
+  held_ += bytes.bytes.size();
+  queue.push_back({bytes.offset, std::string(bytes.bytes), bytes.acknowledged,
+                   bytes.starts_segment, bytes.time});
+}
+
+}  // namespace shadowtap::http

@@ -1,0 +1,216 @@
+// Where pairing starts, stops, and starts again.
+#include <algorithm>
+#include <utility>
+
+#include "agent/http/conversation.h"
+
+namespace shadowtap::http {
+namespace {
+
+// "METHOD SP target SP HTTP/1." as far as the piece goes; methods in capitals only, since
+// this is a guess in the middle of a stream.
+bool looks_like_request(std::string_view bytes) {
+  const std::size_t method = bytes.substr(0, 33).find(' ');
+  if (method == std::string_view::npos || method < 3) return false;
+  const bool capitals = std::all_of(bytes.begin(), bytes.begin() + static_cast<long>(method),
+                                    [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
+  if (!capitals) return false;
+  const std::string_view line = bytes.substr(method + 1, bytes.find('\n') - method - 1);
+  const std::size_t target = line.find(' ');
+  if (target == 0) return false;
+  if (target == std::string_view::npos) return bytes.find('\n') == std::string_view::npos;
+  const std::string_view version = line.substr(target + 1, 7);
+  return version == std::string_view("HTTP/1.").substr(0, version.size());
+}
+
+}  // namespace
+
+// A request begins here, and the client had then received all that the server sent.
+bool Conversation::quiet_point(const Bytes& bytes) const {
+  if (!bytes.starts_segment || bytes.acknowledged != server_seen_) return false;
+  if (pipelines_ && bytes.time - last_ < context_.options.quiet) return false;
+  return looks_like_request(bytes.bytes);
+}
+
+// RFC 8446 section 5.1: content type 20 to 23, legacy version 3.0 to 3.4.
+bool Conversation::looks_like_tls(const Bytes& bytes) const {
+  const std::string_view b = bytes.bytes;
+  return requests_ == 0 && bytes.starts_segment && b.size() >= 3 && b[0] >= 20 && b[0] <= 23 &&
+         b[1] == 3 && b[2] >= 0 && b[2] <= 4;
+}
+
+// The server's first bytes, before any request, are not an answer that overtook one.
+bool Conversation::speaks_first(const Bytes& bytes) const {
+  static constexpr std::string_view kHttp = "HTTP/";
+  const std::string_view begin = bytes.bytes.substr(0, kHttp.size());
+  return requests_ == 0 && bytes.offset == 0 && begin != kHttp.substr(0, begin.size());
+}
+
+// RFC 9110 section 10.1.1: a client that waited for 100 and got a final answer need not
+// send the body it announced, so what comes may be the next request.
+bool Conversation::refused_expectation(const Bytes& bytes) const {
+  return head_told_ && !pending_.empty() && pending_.back().answered &&
+         request_->request().body.size == 0 && request_->expects_continue() &&
+         bytes.starts_segment && looks_like_request(bytes.bytes);
+}
+
+void Conversation::drop_refused_request() {
+  unpaired_request("body not sent");
+  early_.reset();
+  context_.parsers.give(std::move(request_));
+  pending_.back().answered = false;
+  pop_pending();
+}
+
+void Conversation::confirm() {
+  sync_ = Sync::kInStep;
+  held_ = 0;
+  for (Answered& answered : std::exchange(unconfirmed_, {})) tell(std::move(answered));
+}
+
+void Conversation::stop(ConversationEvent why) {
+  context_.events.add(why);
+  if (sync_ == Sync::kUnconfirmed && pending_.empty()) confirm();
+  lose_unconfirmed("unconfirmed");
+  lose_pending(OriginalLoss::kLost, "upgraded");
+  drop_response();
+  context_.parsers.give(std::move(request_));
+  held_server_.clear();
+  held_client_.clear();
+  held_ = 0;
+  sync_ = Sync::kStopped;
+}
+
+// Which answer belongs to which request is no longer certain.
+void Conversation::out_of_step(const char* why) {
+  context_.events.add(ConversationEvent::kOutOfStep);
+  drop_request(why);
+  drop_response();
+  lose_pending(OriginalLoss::kLost, why);
+  lose_unconfirmed("unconfirmed");
+  held_server_.clear();
+  held_client_.clear();
+  held_ = 0;
+  sync_ = Sync::kSeeking;
+  forgetful_ = no_more_answers_ = false;
+}
+
+// The client's stream cannot be followed; what is pending can still be answered.
+void Conversation::forget_client(const char* why) {
+  if (sync_ == Sync::kUnconfirmed) return out_of_step(why);
+  const bool answerable = head_told_ && request_;
+  if (!answerable) drop_request(why);
+  if (answerable) {
+    unpaired_request(why);
+    context_.parsers.give(std::move(request_));
+    pending_.back().complete = true;
+    if (pending_.back().answered) {
+      early_.reset();
+      pending_.pop_back();
+    }
+  }
+  forgetful_ = true;
+  if (pending_.empty()) out_of_step(why);
+}
+
+void Conversation::client_gap(std::int64_t from, std::int64_t to) {
+  if (stopped() || forgetful_ || sync_ == Sync::kSeeking) return;
+  const auto missing = static_cast<std::uint64_t>(to - from);
+  if (!request_ || request_->can_skip() < missing) return forget_client("gap");
+  if (request_->skip(missing) == MessageParser::State::kComplete) request_read(last_);
+  release_server();
+}
+
+void Conversation::server_gap(std::int64_t from, std::int64_t to) {
+  server_seen_ = to;
+  if (stopped() || sync_ == Sync::kSeeking) return;
+  const auto missing = static_cast<std::uint64_t>(to - from);
+  if (no_more_answers_) return;
+  if (!held_server_.empty() || !response_ || response_->can_skip() < missing) {
+    return out_of_step("gap");
+  }
+  if (response_->skip(missing) == MessageParser::State::kComplete) response_read(last_);
+}
+
+void Conversation::server_end(Time time) {
+  last_ = time;
+  server_ended_ = true;
+  if (held_server_.empty()) finish_server(time);
+}
+
+void Conversation::finish_server(Time time) {
+  if (stopped() || sync_ == Sync::kSeeking) return;
+  if (response_ && response_->finish() == MessageParser::State::kComplete) response_read(time);
+  drop_response();
+  if (pending_.empty() || !pending_.front().complete) return;
+  for (Pending& pending : pending_) {
+    if (std::exchange(pending.opened, false)) {
+      context_.sink.lost(pending.id, OriginalLoss::kAborted, "closed");
+    }
+  }
+}
+
+void Conversation::closed(const Ending& ending, Time time) {
+  last_ = time;
+  if (stopped()) return;
+  if (sync_ == Sync::kUnconfirmed && pending_.empty()) confirm();
+  if (!held_server_.empty()) unpaired_response("no request seen");
+  drop_request(ending.detail);
+  lose_pending(ending.loss, ending.detail);
+  lose_unconfirmed(ending.detail);
+  drop_response();
+  sync_ = Sync::kStopped;
+}
+
+void Conversation::tick(Time now) {
+  if (sync_ == Sync::kUnconfirmed && pending_.empty() && now - last_ >= context_.options.quiet) {
+    confirm();
+  }
+  for (Pending& pending : pending_) {
+    if (!pending.opened || now - pending.opened_at < context_.options.response_timeout) continue;
+    pending.opened = false;  // its place in the order stays
+    context_.sink.lost(pending.id, OriginalLoss::kTimeout, "no answer in time");
+  }
+}
+
+void Conversation::lose_pending(OriginalLoss loss, const char* detail) {
+  for (const Pending& pending : std::exchange(pending_, {})) {
+    if (pending.opened) context_.sink.lost(pending.id, loss, detail);
+  }
+  early_.reset();
+}
+
+void Conversation::lose_unconfirmed(const char* detail) {
+  for (const Answered& answered : std::exchange(unconfirmed_, {})) {
+    context_.sink.lost(answered.id, OriginalLoss::kLost, detail);
+  }
+}
+
+void Conversation::drop_request(const char* detail) {
+  if (request_ && request_->begun()) unpaired_request(detail);
+  context_.parsers.give(std::move(request_));
+}
+
+void Conversation::drop_response() { context_.parsers.give(std::move(response_)); }
+
+void Conversation::unpaired_request(const char* detail) {
+  context_.events.add(ConversationEvent::kUnpairedRequest);
+  context_.sink.unpaired("request", detail);
+}
+
+void Conversation::unpaired_response(const char* detail) {
+  context_.events.add(ConversationEvent::kUnpairedResponse);
+  context_.sink.unpaired("response", detail);
+}
+
+bool Conversation::busy() const {
+  return !pending_.empty() || !unconfirmed_.empty() || request_ || response_ || held_ > 0;
+}
+
+std::size_t Conversation::held_bytes() const {
+  return held_ + (request_ ? request_->held_bytes() : 0) +
+         (response_ ? response_->held_bytes() : 0) +
+         (early_ ? early_->response.held_bytes() : 0);
+}
+
+}  // namespace shadowtap::http

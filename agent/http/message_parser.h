@@ -1,0 +1,129 @@
+// Reads one HTTP/1.x message from bytes that come in any pieces (RFC 9112). llhttp reads
+// heads, chunks and trailers; where the length is counted or ends with the connection,
+// the body passes it by.
+//
+// Each message starts on a fresh parser, so nothing of one message can change how the
+// next is read. Knows nothing of pairs or connections. Not thread-safe.
+#pragma once
+
+#include <llhttp.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "agent/http/hasher.h"
+#include "agent/http/message.h"
+#include "agent/http/parse_error.h"
+#include "agent/http/parser_options.h"
+
+namespace shadowtap::http {
+
+// What a response is the answer to, as far as its framing depends on it.
+enum class AnswerTo : std::uint8_t { kOther, kHead, kConnect };
+AnswerTo answer_to(std::string_view method);
+
+class MessageParser {
+ public:
+  enum class State : std::uint8_t { kNeedsMore, kComplete, kError };
+  struct Progress {
+    State state;
+    std::size_t consumed;  // less than given only when complete or failed
+  };
+
+  explicit MessageParser(const ParserOptions& options) : options_(options) {}
+  // llhttp holds our address.
+  MessageParser(const MessageParser&) = delete;
+  MessageParser& operator=(const MessageParser&) = delete;
+
+  void start_request();
+  // Lets go of what it holds.
+  void forget();
+  void start_response(AnswerTo request);
+
+  Progress feed(std::string_view bytes);
+  // The sender ended its stream.
+  State finish();
+  // Takes the next `n` body bytes as lost: they count, but are neither kept nor hashed.
+  // Requires n <= can_skip().
+  State skip(std::uint64_t n);
+  // How many coming bytes are certain to be body: none while their end is not known.
+  std::uint64_t can_skip() const;
+
+  bool begun() const { return begun_; }
+  bool head_complete() const { return stage_ >= Stage::kChunked; }
+  State state() const { return state_; }
+  ParseError error() const { return error_; }
+
+  // Of the head, once complete.
+  bool interim() const;           // 1xx but 101
+  bool tunnel() const;            // 101, or 2xx to CONNECT: what follows is not HTTP
+  bool offers_upgrade() const { return offers_upgrade_; }
+  bool expects_continue() const;  // a request that waits for 100 before its body
+  bool keep_alive() const { return keep_alive_; }  // as version, Connection, framing say
+  bool damaged() const { return damaged_; }        // by skip()
+
+  // In progress or complete; the caller may move out of it once complete.
+  Request& request() { return request_; }
+  Response& response() { return response_; }
+  std::size_t held_bytes() const;
+
+ private:
+  enum class Stage : std::uint8_t {
+    kMethod,   // ours: llhttp refuses methods it does not know
+    kTarget,   // ours: llhttp refuses bytes above 127
+    kHead,
+    kChunked,  // from here on the head is complete
+    kCounted,  // without llhttp, as is the next
+    kUntilClose,
+    kDone,
+  };
+  friend struct ParserCallbacks;
+
+  bool is_request() const { return parser_.type == HTTP_REQUEST; }
+  HeaderList& headers() { return is_request() ? request_.headers : response_.headers; }
+  HeaderList& trailers() { return is_request() ? request_.trailers : response_.trailers; }
+  Body& body() { return is_request() ? request_.body : response_.body; }
+  const Body& body() const { return is_request() ? request_.body : response_.body; }
+  void start(llhttp_type_t type);
+  std::size_t step(std::string_view bytes);
+  std::size_t read_method(std::string_view bytes);
+  std::size_t read_target(std::string_view bytes);
+  std::size_t run_llhttp(std::string_view bytes);
+  std::size_t read_counted(std::string_view bytes);
+  void take_body(std::string_view bytes);
+  void hash_from_here();
+  void begin_body();
+  void frame_request();
+  void frame_response();
+  bool transfer_coded() const;
+  void count_down(std::uint64_t length);
+  void complete();
+  void fail(ParseError error);
+  void count_head(std::size_t bytes);
+  // What llhttp tells, as its callbacks' return values.
+  int on_field(std::string_view piece);
+  int on_value(std::string_view piece);
+  int on_value_complete();
+
+  llhttp_t parser_;
+  ParserOptions options_;
+  Request request_;
+  Response response_;
+  std::optional<Hasher> hasher_;
+  std::uint64_t remaining_ = 0;  // of a counted body
+  std::uint64_t length_ = 0;     // the Content-Length seen so far
+  std::size_t head_bytes_ = 0;
+  Stage stage_ = Stage::kMethod;
+  State state_ = State::kNeedsMore;
+  ParseError error_ = ParseError::kNone;
+  AnswerTo answer_to_ = AnswerTo::kOther;
+  bool begun_ = false;
+  bool has_length_ = false;
+  bool in_line_ = false;
+  bool offers_upgrade_ = false;
+  bool keep_alive_ = false;
+  bool damaged_ = false;
+};
+
+}  // namespace shadowtap::http

@@ -1,0 +1,125 @@
+#include "agent/stream/connection.h"
+
+namespace shadowtap::stream {
+
+using net::Direction;
+using net::opposite;
+
+const char* to_string(Closed closed) {
+  switch (closed) {
+    case Closed::kFinished: return "closed";
+    case Closed::kReset: return "reset";
+    case Closed::kReplaced: return "replaced";
+    case Closed::kIdle: return "idle";
+    case Closed::kEvicted: return "evicted";
+    case Closed::kFlushed: return "end of input";
+    case Closed::kCount_: break;
+  }
+  return "?";
+}
+
+Connection::Connection(const net::Segment& first, StreamCounters& counters)
+    : counters_(counters),
+      flow_(first.flow),
+      last_(first.time),
+      flow_hash_(first.flow_hash),
+      service_(first.service) {}
+
+void Connection::segment(const net::Segment& segment, const HeldLimits& limits,
+                         const MakeReader& make) {
+  last_ = segment.time;
+  Half& own = half(segment.direction);
+  const bool syn = (segment.flags & net::kSyn) != 0;
+  handshake_ = handshake_ || syn;
+  if (!own.known()) own.start(segment.sequence + (syn ? 1 : 0));
+  const std::int64_t acknowledged = take_acknowledgment(segment);
+  if ((segment.flags & net::kRst) != 0) return take_reset(segment);
+  if (!segment.payload.empty() && !reader_) make_reader(segment, make);
+  saw_bytes_[static_cast<std::size_t>(segment.direction)] |= !segment.payload.empty();
+  own.segment(segment.direction, segment, acknowledged, limits, *this);
+  if (halves_[0].ended() && halves_[1].ended()) close(Closed::kFinished, segment.time);
+}
+
+// Returns the other direction's offset that the segment acknowledges, -1 if none.
+std::int64_t Connection::take_acknowledgment(const net::Segment& segment) {
+  if ((segment.flags & net::kAck) == 0) return -1;
+  const Direction other = opposite(segment.direction);
+  if (!half(other).known()) half(other).start(segment.acknowledgment);
+  const std::int64_t offset = half(other).offset_of(segment.acknowledgment);
+  half(other).acknowledge(other, offset, segment.time, *this);
+  return offset;
+}
+
+// RFC 9293 section 3.10.7.4: a receiver takes an RST only inside its window. Where the
+// window ends is unknown to us; where it begins is what it has acknowledged.
+void Connection::take_reset(const net::Segment& segment) {
+  const Half& own = half(segment.direction);
+  const bool silent = !saw_bytes_[0] && !saw_bytes_[1];
+  if (!silent && own.offset_of(segment.sequence) < own.acknowledged()) {
+    counters_.events.add(ConnectionEvent::kBadReset);
+    return;
+  }
+  close(Closed::kReset, segment.time);
+}
+
+void Connection::make_reader(const net::Segment& segment, const MakeReader& make) {
+  counters_.events.add(handshake_ ? ConnectionEvent::kOpened : ConnectionEvent::kMidStream);
+  reader_ = make({flow_, service_, flow_hash_, handshake_, segment.time});
+}
+
+bool Connection::replaced_by(const net::Segment& segment) const {
+  const Half& own = half(segment.direction);
+  if ((segment.flags & net::kSyn) != 0) return own.known() && own.origin() != segment.sequence + 1;
+  if (!closed_ || segment.payload.empty()) return false;
+  // A copy of something the closed connection sent lies before its end.
+  const std::int64_t offset = own.offset_of(segment.sequence);
+  return offset < 0 || offset > own.next();
+}
+
+void Connection::tick(Time now, Duration hole_timeout) {
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    if (half(d).waiting() && now - half(d).waiting_since() >= hole_timeout) {
+      half(d).give_up(d, now, *this);
+    }
+  }
+  if (reader_ && !closed_) reader_->tick(now);
+  if (!closed_ && halves_[0].ended() && halves_[1].ended()) close(Closed::kFinished, now);
+}
+
+void Connection::close(Closed why, Time time) {
+  closed_ = true;
+  for (Half& h : halves_) h.forget_held();
+  if (!reader_) return;
+  counters_.closed.add(why);
+  if (!saw_bytes_[0] || !saw_bytes_[1]) counters_.events.add(ConnectionEvent::kOneSided);
+  reader_->closed(why, time);
+  reader_.reset();
+}
+
+bool Connection::busy() const {
+  return !closed_ && (held_bytes() > 0 || (reader_ && reader_->busy()));
+}
+
+std::size_t Connection::held_bytes() const {
+  return halves_[0].held_bytes() + halves_[1].held_bytes() + (reader_ ? reader_->held_bytes() : 0);
+}
+
+void Connection::half_data(Direction direction, const Piece& piece) {
+  if (wants_bytes()) reader_->data(direction, piece);
+}
+
+void Connection::half_gap(Direction direction, std::int64_t from, std::int64_t to, GapCause cause,
+                          Time time) {
+  if (!wants_bytes()) return;
+  counters_.gaps.add(cause);
+  counters_.gap_bytes.add(cause, static_cast<std::uint64_t>(to - from));
+  reader_->gap(direction, from, to, cause, time);
+}
+
+void Connection::half_end(Direction direction, Time time) {
+  if (reader_) reader_->end(direction, time);
+}
+
+void Connection::half_event(HalfEvent event) { counters_.half_events.add(event); }
+
+}  // namespace shadowtap::stream
