@@ -85,7 +85,7 @@ class Control {
   virtual std::vector<double> ring_fill() const = 0;  // 0..1, one a ring
   virtual Impact impact() const = 0;
   virtual Cost cost() const = 0;
-  // Packets, connections, comparisons by arrival and response times, for a scrape.
+  // Packets, connections and the state of the configuration, for a scrape.
   virtual metrics::FromAgent metrics() const { return {}; }
 
   // Empty service name: all of them. False: no such service.

@@ -21,6 +21,22 @@ metrics::TargetCount target_count(const std::string& service, const shadow::Targ
   return count;
 }
 
+void append(metrics::Snapshot& out, const results::RouteMetrics& route, const char* source,
+            const results::RouteMetrics::Times& times) {
+  if (times.counts.empty()) return;
+  out.responses.push_back({route.service, route.route, source, results::response_bounds(),
+                           times.counts, times.sum_seconds});
+}
+
+void append(metrics::Snapshot& out, const results::RouteMetrics& route) {
+  for (const auto& [outcome, n] : route.outcomes) {
+    out.comparisons.push_back({route.service, route.route, outcome, n});
+  }
+  append(out, route, "original", route.original);
+  append(out, route, "candidate", route.candidate);
+  append(out, route, "secondary", route.secondary);
+}
+
 }  // namespace
 
 metrics::Snapshot take_snapshot(const Backend& backend) {
@@ -29,6 +45,7 @@ metrics::Snapshot take_snapshot(const Backend& backend) {
   snapshot.agent = backend.control.metrics();
   snapshot.ring_fill = backend.control.ring_fill();
   snapshot.process = metrics::read_process();
+  for (const results::RouteMetrics& route : backend.results.metrics()) append(snapshot, route);
   for (const ServiceLedger& ledger : backend.control.ledgers()) {
     snapshot.services.push_back({ledger.name, ledger.captured, ledger.in_flight, false,
                                  backend.results.verdict(ledger.name, {}, {}).verdict});

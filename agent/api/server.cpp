@@ -245,20 +245,17 @@ Result<> open_listeners(ServerState& server) {
     access = AccessRule::token(std::move(*token));
   }
   if (auto ok = add_listener(server, options.listen, server.api, access); !ok) return ok;
-  if (!options.metrics_listen.empty()) {
-    auto ok = add_listener(server, options.metrics_listen, server.metrics, AccessRule::open());
-    if (!ok) return ok;
-  }
-  if (options.unix_socket.empty()) return {};
-  return add_listener(server, "unix:" + options.unix_socket, server.api, AccessRule::local());
+  if (options.metrics_listen.empty()) return {};
+  return add_listener(server, options.metrics_listen, server.metrics, AccessRule::open());
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(asio::io_context& io, const ServerOptions& options,
                                               Router api, Router metrics) {
-  if (auto ok = check_listen(options); !ok) return ok.error();
   State state(new ServerState{io, options, std::move(api), std::move(metrics), {}, {}, {}, false});
+  if (!options.unix_socket.empty()) state->options.listen = "unix:" + options.unix_socket;
+  if (auto ok = check_listen(state->options); !ok) return ok.error();
   if (auto ok = open_listeners(*state); !ok) return ok.error();
   for (Listener& listener : state->listeners) {
     spawn(io.get_executor(), "api listener", accept_all(state, listener));

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 struct ServerOptions {
   // "127.0.0.1:9900", or "unix:PATH". Anything but loopback and Unix needs token_file.
   std::string listen = "127.0.0.1:9900";
-  std::string unix_socket;     // beside `listen`; empty: none
+  std::string unix_socket;     // a path: instead of `listen`, if set
   std::string metrics_listen;  // any address; serves the metrics router, no token
   std::string token_file;
 

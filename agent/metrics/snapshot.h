@@ -46,8 +46,6 @@ struct FromAgent {
   std::vector<PacketCount> packets;
   std::vector<ReasonCount> packets_lost;
   std::vector<ReasonCount> connections;  // reason: the state; a gauge
-  std::vector<ComparisonCount> comparisons;
-  std::vector<ResponseHistogram> responses;
   bool config_reload_success = true;
 };
 
@@ -79,6 +77,8 @@ struct Process {
 struct Snapshot {
   std::string version;
   FromAgent agent;
+  std::vector<ComparisonCount> comparisons;
+  std::vector<ResponseHistogram> responses;
   std::vector<ServiceExchanges> services;
   std::vector<ReasonCount> skipped, refused, shadow_errors, not_comparable;
   std::vector<TargetCount> targets;

@@ -117,7 +117,7 @@ void add_ledger(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
 void add_comparisons(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
   Family comparisons("shadowtap_comparisons_total",
                      "Comparisons by their outcome when they were made.", kCounter);
-  for (const ComparisonCount& row : s.agent.comparisons) {
+  for (const ComparisonCount& row : s.comparisons) {
     comparisons.add(
         {{"service", row.service}, {"route", row.route}, {"outcome", row.outcome}},
         number(row.n));
@@ -126,7 +126,7 @@ void add_comparisons(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
   Family responses("shadowtap_response_seconds",
                    "Last request byte to last response byte, by who answered.",
                    prom::MetricType::Histogram);
-  for (const ResponseHistogram& row : s.agent.responses) {
+  for (const ResponseHistogram& row : s.responses) {
     responses.add({{"service", row.service}, {"route", row.route}, {"source", row.source}}, row);
   }
   out.push_back(responses.take());

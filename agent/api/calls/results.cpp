@@ -5,6 +5,7 @@
 #include "agent/api/json.h"
 #include "agent/api/problem.h"
 #include "agent/api/query.h"
+#include "agent/api/shapes.h"
 
 namespace shadowtap::api {
 namespace {
@@ -13,25 +14,6 @@ constexpr std::array<std::string_view, 9> kKinds{"status", "value", "type",   "m
                                                  "order",  "text",  "binary", "encoding"};
 constexpr std::array<std::string_view, 6> kOutcomes{"match",    "noise", "ignored",
                                                     "mismatch", "error", "not_comparable"};
-
-json::object latency_json(const results::Latency& latency) {
-  return {{"p50", shown(latency.p50)}, {"p90", shown(latency.p90)}, {"p99", shown(latency.p99)}};
-}
-
-json::object endpoint_json(const results::EndpointRow& row) {
-  json::object out;
-  out["id"] = shown(row.id);
-  out["service"] = shown(row.service);
-  out["method"] = shown(row.method);
-  out["route"] = shown(row.route);
-  out["exchanges"] = row.exchanges;
-  out["compared"] = row.compared;
-  out["outcomes"] = shown(row.outcomes);
-  out["mismatch_ratio"] = shown(row.mismatch_ratio);
-  out["latency_ms"] = json::object{{"original", latency_json(row.original)},
-                                   {"candidate", latency_json(row.candidate)}};
-  return out;
-}
 
 Response endpoints(const Backend& backend, const Request& request) {
   Query query(request);
@@ -42,7 +24,7 @@ Response endpoints(const Backend& backend, const Request& request) {
   if (auto problem = unknown_service(backend, service)) return *problem;
   const auto page = backend.results.endpoints(service, cursor, limit);
   json::array rows;
-  for (const results::EndpointRow& row : page.rows) rows.push_back(endpoint_json(row));
+  for (const results::EndpointRow& row : page.rows) rows.push_back(to_json(row));
   return list_response("endpoints", std::move(rows), page.next);
 }
 
@@ -71,26 +53,6 @@ Response fields(const Backend& backend, const Request& request) {
   return list_response("fields", std::move(rows), page->next);
 }
 
-json::object row_json(const results::DiffRow& row) {
-  json::object out;
-  out["id"] = shown(row.id);
-  out["time"] = to_rfc3339(row.time);
-  out["service"] = shown(row.service);
-  out["method"] = shown(row.method);
-  out["uri"] = shown(row.uri);
-  out["route"] = shown(row.route);
-  out["outcome"] = shown(row.outcome);
-  json::array differences;
-  for (const results::ShownDifference& d : row.differences) {
-    differences.push_back(json::object{{"path", shown(d.path)},
-                                       {"kind", shown(d.kind)},
-                                       {"original", shown(d.original)},
-                                       {"candidate", shown(d.candidate)}});
-  }
-  out["differences"] = std::move(differences);
-  return out;
-}
-
 Response diffs(const Backend& backend, const Request& request) {
   Query query(request);
   results::DiffQuery wanted;
@@ -106,7 +68,7 @@ Response diffs(const Backend& backend, const Request& request) {
   if (auto problem = unknown_service(backend, wanted.service)) return *problem;
   const auto page = backend.results.diffs(wanted);
   json::array rows;
-  for (const results::DiffRow& row : page.rows) rows.push_back(row_json(row));
+  for (const results::DiffRow& row : page.rows) rows.push_back(to_json(row));
   return list_response("diffs", std::move(rows), page.next);
 }
 
@@ -133,7 +95,7 @@ Response diff(const Backend& backend, const Request& request) {
   if (auto problem = Query(request).problem()) return *problem;
   const auto detail = backend.results.diff(request.parameters[0]);
   if (!detail) return problem(404, "no such diff: never kept, or aged out");
-  json::object out = row_json(detail->row);
+  json::object out = to_json(detail->row);
   out["request"] = message_json(detail->request, false);
   out["original"] = message_json(detail->original);
   out["candidate"] = message_json(detail->candidate);

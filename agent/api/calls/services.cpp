@@ -30,6 +30,7 @@ Router make_router(const Backend& backend) {
   add_results_calls(router, backend);
   add_verdict_calls(router, backend);
   add_pause_calls(router, backend);
+  add_report_call(router, backend);
   return router;
 }
 

@@ -2,6 +2,7 @@
 #include "agent/api/calls/calls.h"
 #include "agent/api/json.h"
 #include "agent/api/query.h"
+#include "agent/api/shapes.h"
 
 namespace shadowtap::api {
 namespace {
@@ -41,23 +42,10 @@ json::object service_json(const ServiceStatus& service) {
   return out;
 }
 
-json::object ledger_json(const ServiceLedger& ledger) {
-  json::object out;
-  out["name"] = shown(ledger.name);
-  out["captured"] = ledger.captured;
-  out["compared"] = ledger.compared;
-  out["skipped"] = shown(ledger.skipped);
-  out["refused"] = shown(ledger.refused);
-  out["shadow_error"] = shown(ledger.shadow_error);
-  out["not_comparable"] = shown(ledger.not_comparable);
-  out["in_flight"] = ledger.in_flight;
-  return out;
-}
-
 json::object coverage_json(const Backend& backend) {
   json::array services;
   for (const ServiceLedger& ledger : backend.control.ledgers()) {
-    services.push_back(ledger_json(ledger));
+    services.push_back(to_json(ledger));
   }
   const CaptureLedger capture = backend.control.capture();
   json::object out;

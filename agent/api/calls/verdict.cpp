@@ -5,6 +5,7 @@
 #include "agent/api/json.h"
 #include "agent/api/problem.h"
 #include "agent/api/query.h"
+#include "agent/api/shapes.h"
 
 namespace shadowtap::api {
 namespace {
@@ -46,26 +47,6 @@ results::VerdictAnswer verdict_of(const Backend& backend, const Asked& asked) {
   all.since = backend.now();
   for (const ServiceStatus& service : services) merge(all, service.name, one(service.name));
   return all;
-}
-
-json::object to_json(const results::VerdictAnswer& answer) {
-  json::object out;
-  out["verdict"] = shown(answer.verdict);
-  json::array reasons;
-  for (const std::string& reason : answer.reasons) reasons.push_back(shown(reason));
-  out["reasons"] = std::move(reasons);
-  json::array needs;
-  for (const results::VerdictNeed& need : answer.needs) {
-    needs.push_back(json::object{
-        {"route", shown(need.route)},
-        {"comparisons", need.comparisons},
-        {"eta_seconds", need.eta_seconds ? shown(*need.eta_seconds) : json::value(nullptr)}});
-  }
-  out["needs"] = std::move(needs);
-  out["compared"] = answer.compared;
-  out["alpha"] = shown(answer.alpha);
-  out["since"] = to_rfc3339(answer.since);
-  return out;
 }
 
 unsigned status_of(const std::string& verdict) {

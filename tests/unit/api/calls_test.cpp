@@ -172,6 +172,8 @@ TEST_F(CallsTest, AScrapeShowsTheLedgerAndTheVerdict) {
            "shadowtap_shadow_requests_total{service=\"orders\",role=\"candidate\","
            "result=\"answered\"} 5\n",
            "shadowtap_verdict{service=\"orders\",verdict=\"pass\"} 1\n",
+           "shadowtap_comparisons_total{service=\"orders\",route=\"/orders/{id}\","
+           "outcome=\"mismatch\"} 1\n",
            "shadowtap_paused{service=\"orders\"} 1\n",
            "shadowtap_ring_fill_ratio{ring=\"1\"} 0.5\n",
            "shadowtap_build_info{version=\"1.2.3\"} 1\n",

@@ -115,6 +115,18 @@ class FakeResults : public results::Results {
     return true;
   }
   void set_ignored(const std::string&, const std::vector<std::string>&) override {}
+  void set_rules(const std::string&, const diff::Rules&) override {}
+  void set_epoch(const std::string&, const std::string&) override {}
+  std::vector<results::RouteMetrics> metrics() const override {
+    results::RouteMetrics route;
+    route.service = "orders";
+    route.method = "GET";
+    route.route = "/orders/{id}";
+    route.outcomes = {{"match", 3}, {"mismatch", 1}};
+    route.original = {{4, 0, 0}, 0.02};
+    return {route};
+  }
+  std::vector<results::VerdictChange> take_verdict_changes() override { return {}; }
   Result<> flush() override { return {}; }
 
   FakeResults() {
@@ -131,7 +143,7 @@ class FakeResults : public results::Results {
     row.uri = "/orders/1?q=\xff";  // not UTF-8
     row.route = "/orders/{id}";
     row.outcome = "mismatch";
-    row.differences = {{"$.price", "value", "1", "2"}};
+    row.differences = {{"$.price", "value", "1", "2", "$.price"}};
   }
 
   results::EndpointRow endpoint;

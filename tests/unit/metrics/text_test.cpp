@@ -7,7 +7,7 @@ namespace {
 
 TEST(MetricsText, HistogramsAreCumulativeAndEndWithInfinity) {
   Snapshot snapshot;
-  snapshot.agent.responses = {{"orders", "/a", "original", {0.01, 0.1}, {3, 2, 1}, 0.75}};
+  snapshot.responses = {{"orders", "/a", "original", {0.01, 0.1}, {3, 2, 1}, 0.75}};
   const std::string text = to_text(snapshot);
   const std::string labels = "{service=\"orders\",route=\"/a\",source=\"original\"";
   for (const std::string& line : {
@@ -23,7 +23,7 @@ TEST(MetricsText, HistogramsAreCumulativeAndEndWithInfinity) {
 
 TEST(MetricsText, EqualLabelsBecomeOneRow) {
   Snapshot snapshot;
-  snapshot.agent.comparisons = {{"s", "other", "match", 2}, {"s", "other", "match", 3}};
+  snapshot.comparisons = {{"s", "other", "match", 2}, {"s", "other", "match", 3}};
   snapshot.targets = {{"s", "mirror", true, {{"answered", 1}}},
                       {"s", "mirror", false, {{"answered", 4}}}};
   const std::string text = to_text(snapshot);

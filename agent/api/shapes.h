@@ -1,0 +1,15 @@
+// The JSON shapes that several calls share. Pure functions, any thread.
+#pragma once
+
+#include "agent/api/control.h"
+#include "agent/api/json.h"
+#include "agent/results/results.h"
+
+namespace shadowtap::api {
+
+json::object to_json(const ServiceLedger& ledger);
+json::object to_json(const results::VerdictAnswer& verdict);
+json::object to_json(const results::EndpointRow& endpoint);
+json::object to_json(const results::DiffRow& diff);
+
+}  // namespace shadowtap::api
