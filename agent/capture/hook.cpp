@@ -1,0 +1,93 @@
+#include "agent/capture/hook.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include <utility>
+
+#include "agent/capture/qdisc.h"
+
+namespace shadowtap::capture {
+namespace {
+
+// Newer than the headers of libbpf 1.1 (linux/bpf.h, enum bpf_attach_type, 6.6).
+constexpr int kTcxIngress = 46;
+constexpr int kTcxEgress = 47;
+constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE without a relative: the head
+
+constexpr std::uint32_t kLoopback = 1;
+
+bpf_tc_attach_point to_tc(HookPoint point) {
+  return point == HookPoint::kIngress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+}
+
+const char* name_of(HookPoint point) {
+  return point == HookPoint::kIngress ? "ingress" : "egress";
+}
+
+std::string describe(std::uint32_t ifindex, HookPoint point) {
+  return std::string(name_of(point)) + " of interface " + std::to_string(ifindex);
+}
+
+}  // namespace
+
+Hook::Hook(Hook&& other) noexcept
+    : ifindex_(other.ifindex_),
+      point_(other.point_),
+      link_(std::move(other.link_)),
+      handle_(std::exchange(other.handle_, 0)) {}
+
+Hook& Hook::operator=(Hook&& other) noexcept {
+  if (this == &other) return *this;
+  detach();
+  ifindex_ = other.ifindex_;
+  point_ = other.point_;
+  link_ = std::move(other.link_);
+  handle_ = std::exchange(other.handle_, 0);
+  return *this;
+}
+
+Result<Hook> Hook::attach_tcx(std::uint32_t ifindex, HookPoint point, int program) {
+  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBefore);
+  const auto type =
+      static_cast<bpf_attach_type>(point == HookPoint::kIngress ? kTcxIngress : kTcxEgress);
+  const int fd = ::bpf_link_create(program, static_cast<int>(ifindex), type, &options);
+  if (fd < 0) return errno_error("attach a TCX link to " + describe(ifindex, point), -fd);
+  Hook hook(ifindex, point);
+  hook.link_.reset(fd);
+  return hook;
+}
+
+Result<Hook> Hook::attach_clsact(std::uint32_t ifindex, HookPoint point, int program) {
+  LIBBPF_OPTS(bpf_tc_hook, qdisc, .ifindex = static_cast<int>(ifindex),
+              .attach_point = to_tc(point));
+  const int made = ::bpf_tc_hook_create(&qdisc);
+  if (made && made != -EEXIST) return errno_error("make a clsact qdisc on " + describe(ifindex, point), -made);
+  const bool ours = made == 0 || holds_filter(ifindex, kFilterPriority, kHandleOnOurQdisc);
+  LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program, .flags = BPF_TC_F_REPLACE,
+              .handle = ours ? kHandleOnOurQdisc : kHandleOnForeignQdisc,
+              .priority = kFilterPriority);
+  if (const int error = ::bpf_tc_attach(&qdisc, &filter))
+    return errno_error("attach a clsact filter to " + describe(ifindex, point), -error);
+  Hook hook(ifindex, point);
+  hook.handle_ = filter.handle;
+  return hook;
+}
+
+void Hook::detach() {
+  link_.reset();
+  if (!handle_) return;
+  remove_filter(ifindex_, point_, std::exchange(handle_, 0));
+}
+
+void Hook::abandon() {
+  link_.reset();
+  handle_ = 0;
+}
+
+bool takes_tcx(int program) {
+  return Hook::attach_tcx(kLoopback, HookPoint::kIngress, program).has_value();
+}
+
+}  // namespace shadowtap::capture

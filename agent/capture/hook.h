@@ -1,0 +1,53 @@
+// One program at one hook of one interface: a TCX link at the head, else a clsact filter.
+// Detaches exactly what it added.
+//
+// Must be made, and on clsact destroyed, in the interface's network namespace. Control
+// thread or the NamespaceThread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/base/result.h"
+#include "agent/base/unique_fd.h"
+#include "agent/capture/kernel_object.h"
+
+namespace shadowtap::capture {
+
+enum class Mechanism : std::uint8_t { kTcx, kClsact };
+
+// Our filters' place in clsact: before everybody else's. The handle says who made the
+// qdisc, so that a later start knows whether it may go.
+constexpr std::uint32_t kFilterPriority = 1;
+constexpr std::uint32_t kHandleOnForeignQdisc = 0x73746150;
+constexpr std::uint32_t kHandleOnOurQdisc = 0x73746151;
+
+class Hook {
+ public:
+  static Result<Hook> attach_tcx(std::uint32_t ifindex, HookPoint point, int program);
+  static Result<Hook> attach_clsact(std::uint32_t ifindex, HookPoint point, int program);
+  Hook(Hook&& other) noexcept;
+  Hook& operator=(Hook&& other) noexcept;
+  ~Hook() { detach(); }
+
+  HookPoint point() const { return point_; }
+  Mechanism mechanism() const { return link_ ? Mechanism::kTcx : Mechanism::kClsact; }
+
+  void detach();
+
+  // The interface is gone, and the filter with it: forget without detaching.
+  void abandon();
+
+ private:
+  Hook(std::uint32_t ifindex, HookPoint point) : ifindex_(ifindex), point_(point) {}
+
+  std::uint32_t ifindex_ = 0;
+  HookPoint point_;
+  UniqueFd link_;            // TCX
+  std::uint32_t handle_ = 0;  // clsact; 0: nothing to remove
+};
+
+// Whether this kernel takes TCX links: found by attaching `program` to lo and letting go.
+bool takes_tcx(int program);
+
+}  // namespace shadowtap::capture

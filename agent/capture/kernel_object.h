@@ -1,0 +1,60 @@
+// The loaded BPF object: configured once, then seen through its maps.
+//
+// Knows the skeleton and libbpf; knows nothing of interfaces and of what is attached.
+//
+// Threads: load on the control thread; counts() from anywhere; the rest on the control
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "agent/capture/ring.h"
+#include "agent/capture/tap.h"
+
+struct shadowtap_bpf;
+
+namespace shadowtap::capture {
+
+enum class HookPoint : std::uint8_t { kIngress, kEgress };
+
+class KernelObject {
+ public:
+  static Result<std::unique_ptr<KernelObject>> load(const TapOptions& options);
+  ~KernelObject();
+  KernelObject(const KernelObject&) = delete;
+  KernelObject& operator=(const KernelObject&) = delete;
+
+  // The program for a hook; another one for devices without a link layer.
+  int program(HookPoint point, bool link_layer) const;
+
+  MappedRing& ring(std::size_t shard) { return *rings_[shard]; }
+  std::size_t ring_bytes() const;
+
+  Result<> exclude(const Endpoint& target);
+  // Whether everything behind an interface is a pod, container or VM (DESIGN 3.4).
+  Result<> set_leaf(std::uint32_t ifindex, bool leaf);
+  void forget_interface(std::uint32_t ifindex);
+
+  PacketCounts packets(std::size_t service) const;
+  PacketCounts packets() const;
+
+  // Removes flows that were idle for `idle`. Returns how many were removed.
+  std::size_t sweep_flows(Duration idle);
+
+ private:
+  struct Close {
+    void operator()(shadowtap_bpf* object) const;
+  };
+  explicit KernelObject(shadowtap_bpf* object) : object_(object) {}
+
+  Result<> create_rings(const TapOptions& options);
+  void sum_counts(std::uint32_t service, std::vector<std::uint64_t>& sum) const;
+
+  std::unique_ptr<shadowtap_bpf, Close> object_;
+  std::uint64_t* verdicts_ = nullptr;
+  std::vector<std::unique_ptr<MappedRing>> rings_;
+};
+
+}  // namespace shadowtap::capture

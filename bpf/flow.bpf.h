@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Whose packet it is, and once: the flow table. A flow belongs to the service if a
+ * socket of this namespace serves it, or if it crosses an interface behind which there
+ * is only a pod (a leaf). Each direction is owned by one interface, and moves to another
+ * when that one is ahead.
+ */
+#ifndef SHADOWTAP_FLOW_BPF_H
+#define SHADOWTAP_FLOW_BPF_H
+
+#define LOOPBACK_IFINDEX 1
+/* A socket may appear a little after its first packets (SYN cookies). */
+#define STRANGER_LOOKS 8
+
+static __always_inline bool after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
+
+/* Sequence number after this packet; SYN and FIN count one. */
+static __always_inline __u32 sequence_end(const struct packet *p)
+{
+	return p->sequence + p->length + !!(p->flags & TCP_SYN) + !!(p->flags & TCP_FIN);
+}
+
+/* A listening socket does not count: a wildcard listener matches every forwarded flow.
+ * A SYN with data (TFO) has no other socket yet. */
+static __noinline bool has_socket(struct __sk_buff *skb, const struct packet *p)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	__u32 state;
+
+	if (p->v6) {
+		copy_address(tuple.ipv6.saddr, p->flow.client);
+		copy_address(tuple.ipv6.daddr, p->flow.server);
+		tuple.ipv6.sport = bpf_htons(p->flow.client_port);
+		tuple.ipv6.dport = bpf_htons(p->flow.server_port);
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		tuple.ipv4.saddr = p->flow.client[3];
+		tuple.ipv4.daddr = p->flow.server[3];
+		tuple.ipv4.sport = bpf_htons(p->flow.client_port);
+		tuple.ipv4.dport = bpf_htons(p->flow.server_port);
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return false;
+	state = sk->state;
+	bpf_sk_release(sk);
+	return state != BPF_TCP_LISTEN || p->flags & TCP_SYN;
+}
+
+static __always_inline __u32 *stranger_of(const struct packet *p)
+{
+	__u32 index = p->hash >> 48;
+
+	return bpf_map_lookup_elem(&shadowtap_strangers, &index);
+}
+
+static __always_inline __u32 stranger_tag(const struct packet *p)
+{
+	return (__u32)p->hash << 4;
+}
+
+static __always_inline bool is_local(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 *stranger = stranger_of(p), tag = stranger_tag(p), looks = 0;
+
+	if (!stranger)
+		return false;
+	if ((*stranger & ~15) == tag)
+		looks = *stranger & 15;
+	if (looks >= STRANGER_LOOKS)
+		return false;
+	if (has_socket(skb, p))
+		return true;
+	*stranger = tag | (looks + 1);
+	return false;
+}
+
+static __always_inline bool is_leaf(__u32 ifindex)
+{
+	struct shadowtap_interface *interface = bpf_map_lookup_elem(&shadowtap_interfaces,
+								    &ifindex);
+
+	return interface && interface->leaf;
+}
+
+/* Whether packets of this direction count on this interface (DESIGN 3.4). Only a packet
+ * that starts something is worth a look at the sockets. */
+static __always_inline bool may_take(struct __sk_buff *skb, const struct packet *p,
+				     struct shadowtap_flow *flow)
+{
+	if (!p->toward_host)
+		return is_leaf(skb->ifindex);
+	if (flow && flow->flags & SHADOWTAP_FLOW_LOCAL)
+		return true;
+	if (!p->length && (p->flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))
+		return false;
+	if (!is_local(skb, p))
+		return false;
+	if (flow)
+		flow->flags |= SHADOWTAP_FLOW_LOCAL;
+	return true;
+}
+
+static __always_inline bool is_target(const struct packet *p)
+{
+	struct shadowtap_target target = {.port = p->flow.server_port};
+
+	copy_address(target.address, p->flow.server);
+	return bpf_map_lookup_elem(&shadowtap_targets, &target) != 0;
+}
+
+static __always_inline __u64 ring_fill(const struct packet *p)
+{
+	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards);
+	void *ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
+
+	return ring ? bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) : 0;
+}
+
+static __always_inline __u32 flags_of_new(const struct packet *p)
+{
+	if (is_target(p))
+		return SHADOWTAP_FLOW_TARGET;
+	if (ring_fill(p) <= shadowtap_high_mark)
+		return 0;
+	/* A flow that was there before us comes back; a new one was never begun. */
+	return p->flags & TCP_SYN ? SHADOWTAP_FLOW_REFUSED : SHADOWTAP_FLOW_SHED;
+}
+
+static __noinline struct shadowtap_flow *insert_flow(const struct packet *p, __u32 flags)
+{
+	struct shadowtap_flow flow = {.flags = flags};
+
+	if (p->toward_host)
+		flow.flags |= SHADOWTAP_FLOW_LOCAL;
+	bpf_map_update_elem(&shadowtap_flows, &p->flow, &flow, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+}
+
+static __always_inline void forget_verdict(__u64 hash, __u32 direction)
+{
+	__u32 index = shadowtap_verdict_index(hash, direction);
+	__u64 *word = bpf_map_lookup_elem(&shadowtap_verdicts, &index);
+
+	if (word && *word >> 34 == (hash & 0x3fffffff))
+		*word = 0;
+}
+
+/* A SYN with a sequence number that we have not seen begins another connection between
+ * the same ports: nothing said of the last one holds. */
+static __noinline void begin_connection(const struct packet *p)
+{
+	struct shadowtap_flow *flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	__u32 *stranger = stranger_of(p);
+
+	if (flow && flow->sides[SHADOWTAP_TO_SERVER].end == p->sequence + 1)
+		return;
+	if (flow)
+		bpf_map_delete_elem(&shadowtap_flows, &p->flow);
+	if (stranger && (*stranger & ~15) == stranger_tag(p))
+		*stranger = 0;
+	forget_verdict(p->hash, SHADOWTAP_TO_SERVER);
+	forget_verdict(p->hash, SHADOWTAP_TO_CLIENT);
+}
+
+#endif

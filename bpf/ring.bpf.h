@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * From a packet to records in its shard's ring. Reserving needs sizes that the verifier
+ * knows, hence size classes: each a power of two, so that masking bounds the copy.
+ */
+#ifndef SHADOWTAP_RING_BPF_H
+#define SHADOWTAP_RING_BPF_H
+
+/* 512 KiB, the largest BIG TCP packet. */
+#define MAX_PIECES 9
+
+enum emitted {
+	EMITTED,
+	EMIT_FULL,
+	EMIT_UNREADABLE,
+};
+
+/* Called between reserve and submit. The exchange is the full barrier: either the agent
+ * sees the reserved position before it sleeps, or we see that it sleeps. */
+static __always_inline __u64 wake_flags(__u32 shard)
+{
+	__u32 *armed = &shadowtap_shard_words[shard & (SHADOWTAP_MAX_SHARDS - 1)].armed;
+
+	return __sync_lock_test_and_set(armed, 0) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void fill_record(struct shadowtap_record *record, const struct packet *p,
+					__u64 now)
+{
+	record->time_ns = now;
+	record->flow = p->flow;
+	record->flow_hash = (__u32)p->hash;
+	record->sequence = p->sequence;
+	record->acknowledgment = p->acknowledgment;
+	record->captured = p->length;
+	record->flags = p->flags;
+	record->direction = p->direction;
+	record->service = p->service;
+}
+
+static __noinline enum emitted emit_header(const struct packet *p, __u64 now)
+{
+	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards);
+	void *ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
+	struct shadowtap_record *record;
+
+	if (!ring)
+		return EMIT_FULL;
+	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+	if (!record)
+		return EMIT_FULL;
+	fill_record(record, p, now);
+	bpf_ringbuf_submit(record, wake_flags(shard));
+	return EMITTED;
+}
+
+/* `SIZE` is a power of two, and the length is in 1 … SIZE. A plain `if (length)` fails
+ * with "R4 invalid zero-sized read": clang tests a copy of the register. */
+#define EMIT_CLASS(SIZE)                                                                       \
+	do {                                                                                   \
+		record = bpf_ringbuf_reserve(ring, sizeof(*record) + (SIZE), 0);               \
+		if (!record)                                                                   \
+			return EMIT_FULL;                                                      \
+		fill_record(record, p, now);                                                   \
+		barrier_var(length);                                                           \
+		length = ((length - 1) & ((SIZE)-1)) + 1;                                      \
+		if (bpf_skb_load_bytes(skb, p->payload, record + 1, length)) {                 \
+			bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                         \
+			return EMIT_UNREADABLE;                                                \
+		}                                                                              \
+		bpf_ringbuf_submit(record, wake_flags(shard));                                 \
+		return EMITTED;                                                                \
+	} while (0)
+
+static __noinline enum emitted emit_payload(struct __sk_buff *skb, const struct packet *p,
+					    __u64 now)
+{
+	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards);
+	void *ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
+	struct shadowtap_record *record;
+	__u32 length = p->length;
+
+	if (!ring)
+		return EMIT_FULL;
+	if (length <= 256)
+		EMIT_CLASS(256);
+	if (length <= 1024)
+		EMIT_CLASS(1024);
+	if (length <= 2048)
+		EMIT_CLASS(2048);
+	if (length <= 4096)
+		EMIT_CLASS(4096);
+	if (length <= 8192)
+		EMIT_CLASS(8192);
+	if (length <= 16384)
+		EMIT_CLASS(16384);
+	if (length <= 32768)
+		EMIT_CLASS(32768);
+	EMIT_CLASS(SHADOWTAP_MAX_PAYLOAD);
+}
+
+/* A packet above SHADOWTAP_MAX_PAYLOAD takes several records: SYN belongs to the first,
+ * FIN to the last. *whole: every record got through. */
+static __noinline enum emitted emit_large(struct __sk_buff *skb, const struct packet *whole,
+					  __u64 now)
+{
+	struct packet piece = *whole;
+	__u32 left = whole->length;
+
+	for (int i = 0; i < MAX_PIECES && left; i++) {
+		enum emitted result;
+
+		piece.length = left < SHADOWTAP_MAX_PAYLOAD ? left : SHADOWTAP_MAX_PAYLOAD;
+		piece.flags = whole->flags;
+		if (i)
+			piece.flags &= ~TCP_SYN;
+		if (piece.length != left)
+			piece.flags &= ~TCP_FIN;
+		result = emit_payload(skb, &piece, now);
+		if (result != EMITTED)
+			return result;
+		piece.payload += piece.length;
+		piece.sequence += piece.length;
+		left -= piece.length;
+	}
+	return left ? EMIT_UNREADABLE : EMITTED;
+}
+
+static __always_inline enum emitted emit(struct __sk_buff *skb, const struct packet *p,
+					 __u64 now)
+{
+	if (!p->length)
+		return emit_header(p, now);
+	if (p->length > SHADOWTAP_MAX_PAYLOAD)
+		return emit_large(skb, p, now);
+	return emit_payload(skb, p, now);
+}
+
+#endif
