@@ -91,10 +91,16 @@ std::string check_listen(std::string_view address) {
   const std::size_t colon = address.rfind(':');
   std::uint16_t port = 0;  // 0: any free one
   if (colon != std::string_view::npos && read_number(address.substr(colon + 1), port) &&
-      check_authority(address.substr(0, colon)).empty()) {
+      (colon == 0 || check_authority(address.substr(0, colon)).empty())) {
     return {};
   }
   return quoted(address) + " is not an address to listen on (127.0.0.1:9900, [::1]:9900)";
+}
+
+bool is_loopback(std::string_view listen) {
+  const std::string_view host = listen.substr(0, listen.rfind(':'));
+  return listen.starts_with("unix:") || host.starts_with("127.") || host == "localhost" ||
+         host == "[::1]";
 }
 
 std::string check_header(std::string_view header) {
@@ -182,6 +188,12 @@ std::string without_password(std::string_view url) {
   const auto begin = static_cast<std::size_t>(authority.data() - url.data());
   return std::string(url.substr(0, begin + colon + 1)) + "***" +
          std::string(url.substr(begin + at));
+}
+
+std::string without_path(std::string_view url) {
+  std::string_view authority = authority_of(url);
+  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0
+  return std::string(url.substr(0, url.find("://") + 3)) + std::string(authority) + "/***";
 }
 
 HostPort host_port(std::string_view url) {

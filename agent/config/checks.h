@@ -19,10 +19,13 @@ std::string check_time(std::string_view time);        // RFC 3339
 std::string check_duration(std::string_view duration);
 std::string check_service_name(std::string_view name);
 
+bool is_loopback(std::string_view listen);  // or a Unix socket: safe without a token
 bool is_token(std::string_view text);  // RFC 9110, 5.6.2
 
 // "http://user:***@host" for "http://user:secret@host".
 std::string without_password(std::string_view url);
+// "https://host/***" for "https://user:secret@host/path?query".
+std::string without_path(std::string_view url);
 
 // "http://[::1]:8080/base" -> {"::1", 8080}; the scheme's port where none is written; port 0
 // for unix sockets. Requires check_url(url) to be happy.

@@ -48,15 +48,16 @@ void describe_ports(Fields& f, std::vector<std::uint16_t>& ports) {
 // Its name is the role; only mirrors have one of their own.
 void describe_role(Fields& f, std::string_view key, shadow::Role role,
                    std::optional<shadow::TargetOptions>& target) {
-  f.group(key, target.has_value(), [&target, role](Fields& inner) {
+  f.group(key, target.has_value(), [&target, role, key](Fields& inner) {
     if (!target) target.emplace().role = role;
+    target->name = std::string(key);
     describe(inner, *target);
   });
 }
 
 void describe_mirror(Fields& f, shadow::TargetOptions& mirror) {
   mirror.role = shadow::Role::kMirror;
-  field(f, "name", mirror.name);
+  checked(f, "name", mirror.name, check_service_name);
   describe(f, mirror);
 }
 
@@ -64,6 +65,10 @@ void describe_targets(Fields& f, ServiceConfig& service) {
   describe_role(f, "candidate", shadow::Role::kCandidate, service.candidate);
   describe_role(f, "secondary", shadow::Role::kSecondary, service.secondary);
   structs(f, "mirrors", service.mirrors, describe_mirror);
+  for (std::size_t i = 0; i < service.mirrors.size(); ++i) {
+    std::string& name = service.mirrors[i].name;
+    if (name.empty()) name = "mirror-" + std::to_string(i + 1);
+  }
 }
 
 void describe_alias(Fields& f, shadow::SessionAlias& alias) {
@@ -155,7 +160,9 @@ void describe_store(Fields& f, results::StoreOptions& store) {
 
 void describe_webhook(Fields& f, WebhookOptions& webhook) {
   f.require("url");
-  checked(f, "url", webhook.url, check_webhook);
+  Scalar url = checked_value(webhook.url, check_webhook);
+  url.hide = without_path;  // chat services put their token there
+  f.scalar("url", url);
   field(f, "secret_file", webhook.secret_file);
   field(f, "timeout", webhook.timeout);
   count(f, "attempts", webhook.attempts, 1);

@@ -96,12 +96,9 @@ void describe_breaker(Fields& f, shadow::BreakerOptions& breaker) {
 
 void describe_url(Fields& f, std::string& url) {
   f.require("url");
-  f.scalar("url", {[&url](std::string_view text) {
-                     std::string wrong = check_url(text);
-                     if (wrong.empty()) url = text;
-                     return wrong;
-                   },
-                   [&url]() -> std::optional<std::string> { return without_password(url); }, true});
+  Scalar scalar = checked_value(url, check_url);
+  scalar.hide = without_password;
+  f.scalar("url", scalar);
 }
 
 }  // namespace

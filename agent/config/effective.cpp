@@ -5,6 +5,7 @@
 #include "agent/base/text.h"
 #include "agent/config/checks.h"
 #include "agent/config/describe.h"
+#include "agent/config/own_address.h"
 #include "agent/config/validate.h"
 
 namespace shadowtap::config {
@@ -44,10 +45,15 @@ Result<ServiceConfig*> flagged_service(Config& config, const RunCommand& c) {
   return &config.services.back();
 }
 
+const char* shadow_name(shadow::Role role) {
+  return role == shadow::Role::kCandidate ? "candidate" : "secondary";
+}
+
 void set_url(std::optional<shadow::TargetOptions>& target, shadow::Role role,
              const std::string& url) {
   if (url.empty()) return;
   if (!target) target.emplace().role = role;
+  target->name = shadow_name(role);
   target->url = url;
 }
 
@@ -144,13 +150,17 @@ Result<Config> apply_flags(Config config, const RunCommand& command) {
 }
 
 Result<Config> effective_config(const RunCommand& command) {
-  Config config;
+  Config file;
   if (!command.config_file.empty()) {
     Result<Config> loaded = load_config(command.config_file);
     if (!loaded) return loaded.error();
-    config = std::move(*loaded);
+    file = std::move(*loaded);
   }
-  return apply_flags(std::move(config), command);
+  Result<Config> config = apply_flags(std::move(file), command);
+  if (!config) return config;
+  const std::string wrong = own_target(*config, host_sockets());
+  if (!wrong.empty()) return plain_error(wrong);
+  return config;
 }
 
 capture::TapOptions tap_options(const Config& config) {

@@ -166,18 +166,22 @@ void size(Fields& f, std::string_view key, std::uint64_t& out) {
                  [&out] { return print_size(out); }, true});
 }
 
+Scalar checked_value(std::string& out, std::string (*check)(std::string_view)) {
+  return {[&out, check](std::string_view text) {
+            std::string wrong = check(text);
+            if (wrong.empty()) out = text;
+            return wrong;
+          },
+          [&out]() -> std::optional<std::string> {
+            if (out.empty()) return std::nullopt;
+            return out;
+          },
+          true};
+}
+
 void checked(Fields& f, std::string_view key, std::string& out,
              std::string (*check)(std::string_view)) {
-  f.scalar(key, {[&out, check](std::string_view text) {
-                   std::string wrong = check(text);
-                   if (wrong.empty()) out = text;
-                   return wrong;
-                 },
-                 [&out]() -> std::optional<std::string> {
-                   if (out.empty()) return std::nullopt;
-                   return out;
-                 },
-                 true});
+  f.scalar(key, checked_value(out, check));
 }
 
 void checked_list(Fields& f, std::string_view key, std::vector<std::string>& out,

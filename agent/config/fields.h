@@ -22,7 +22,7 @@ struct Scalar {
   std::function<std::string(std::string_view)> read;        // "" or what is wrong with it
   std::function<std::optional<std::string>()> print;        // nullopt: unset, not printed
   bool is_text = false;                                     // may need quotes
-  bool secret = false;                                      // printed as ***
+  std::function<std::string(std::string_view)> hide = nullptr;  // what is shown of a secret
 };
 
 class Fields {
@@ -84,7 +84,9 @@ void count(Fields& f, std::string_view key, std::uint32_t& out, std::uint32_t le
 void size(Fields& f, std::string_view key, std::uint64_t& out);  // 64KiB
 
 // A string that must satisfy `check` ("" or what is wrong).
-void checked(Fields& f, std::string_view key, std::string& out, std::string (*check)(std::string_view));
+Scalar checked_value(std::string& out, std::string (*check)(std::string_view));
+void checked(Fields& f, std::string_view key, std::string& out,
+             std::string (*check)(std::string_view));
 void checked_list(Fields& f, std::string_view key, std::vector<std::string>& out,
                   std::string (*check)(std::string_view));
 

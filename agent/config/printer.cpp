@@ -96,8 +96,8 @@ void print_block(const Node& node, const std::string& indent, std::string& out) 
 void Printer::scalar(std::string_view key, const Scalar& scalar) {
   const std::optional<std::string> text = scalar.print();
   if (!text) return;
-  const bool hide = scalar.secret && secrets_ == Secrets::kHidden;
-  map_.add(key) = hide ? scalar_node(std::string(kHidden), true) : scalar_node(*text, scalar.is_text);
+  const bool hide = scalar.hide && secrets_ == Secrets::kHidden;
+  map_.add(key) = scalar_node(hide ? scalar.hide(*text) : *text, scalar.is_text);
 }
 
 void Printer::group(std::string_view key, bool present,

@@ -35,6 +35,15 @@ class Validation {
     mirrors(service, index);
   }
 
+  void api(const ApiOptions& api) {
+    if (is_loopback(api.listen) || !api.token_file.empty()) return;
+    const Node* node = root_.find("listen");
+    complaints_.add(node ? node->place : Place{},
+                    "listen: " + api.listen +
+                        " is not loopback: give --api-token-file (api.token_file), or listen on "
+                        "127.0.0.1 or a Unix socket (unix:/run/shadowtap.sock)");
+  }
+
   void capture(const CaptureOptions& capture) {
     const std::uint64_t ring = capture.ring_bytes;
     if (ring < kLeastRing || (ring & (ring - 1)) != 0) {
@@ -97,6 +106,7 @@ void validate(const Config& config, const Node& root, Complaints& complaints) {
   for (std::size_t i = 0; i < config.services.size(); ++i) {
     validation.service(config.services[i], i);
   }
+  validation.api(config.api);
   validation.capture(config.capture);
 }
 

@@ -1,4 +1,5 @@
-// What must hold between values, whoever set them: the file or the flags.
+// What must hold between values, whoever set them: the file or the flags. Knows nothing of
+// the host it runs on; own_address.h does.
 #pragma once
 
 #include "agent/config/config.h"

@@ -1,0 +1,103 @@
+#include "agent/config/changes.h"
+
+#include <algorithm>
+#include <set>
+
+#include "agent/config/describe.h"
+#include "agent/config/printer.h"
+#include "agent/config/sections.h"
+
+namespace shadowtap::config {
+namespace {
+
+std::set<std::string> sections_of(const ServiceConfig& service) {
+  std::set<std::string> all{"select", "compare"};
+  for (const shadow::TargetOptions& target : service.targets()) {
+    all.insert(section_of(target.role, target.name));
+  }
+  return all;
+}
+
+// Calls `say` with the dotted name of every key at which the maps differ. Services are
+// told apart by name; other lists are one value.
+template <class Say>
+void compare_trees(const Node& a, const Node& b, const std::string& prefix, const Say& say) {
+  std::set<std::string> keys;
+  for (const Node* node : {&a, &b}) {
+    for (const Entry& entry : node->entries) keys.insert(entry.key);
+  }
+  for (const std::string& key : keys) {
+    const Node* left = a.find(key);
+    const Node* right = b.find(key);
+    if (left && right && *left == *right) continue;
+    const std::string name = prefix + key;
+    const bool maps = left && right && left->kind == Node::Kind::kMap;
+    if (maps) {
+      compare_trees(*left, *right, name + ".", say);
+    } else {
+      say(name);
+    }
+  }
+}
+
+// With services as a map by name.
+Node comparable(const Config& config) {
+  Node root = to_node(config, Secrets::kShown, describe);
+  std::erase_if(root.entries, [](const Entry& entry) { return entry.key == "services"; });
+  Node& services = root.add("services");
+  services = empty_map();
+  for (const ServiceConfig& service : config.services) {
+    services.add(service.name) = to_node(service, Secrets::kShown, describe);
+  }
+  return root;
+}
+
+// "services.NAME.select…" and the like can change while the agent runs.
+bool changes_live(const std::string& key) {
+  if (!key.starts_with("services.")) return false;
+  return key.find(".select.") != std::string::npos || key.find(".compare.") != std::string::npos ||
+         key.find(".targets.") != std::string::npos;
+}
+
+}  // namespace
+
+std::vector<ChangedSection> changed_sections(const Config& from, const Config& to) {
+  std::vector<ChangedSection> all;
+  for (const ServiceConfig& before : from.services) {
+    const ServiceConfig* after = to.service(before.name);
+    if (!after) continue;
+    std::set<std::string> sections = sections_of(before);
+    sections.merge(sections_of(*after));
+    for (const std::string& section : sections) {
+      if (read_section(before, section) == read_section(*after, section)) continue;
+      all.push_back({before.name, section});
+    }
+  }
+  return all;
+}
+
+std::vector<std::string> needs_restart(const Config& from, const Config& to) {
+  std::vector<std::string> keys;
+  compare_trees(comparable(from), comparable(to), "", [&keys](const std::string& key) {
+    if (!changes_live(key)) keys.push_back(key);
+  });
+  return keys;
+}
+
+std::vector<Source> sources(const Config& file, const Config& file_and_flags,
+                            const Overlay& overlay) {
+  std::vector<Source> all;
+  compare_trees(comparable(file), comparable(file_and_flags), "",
+                [&all](const std::string& key) { all.push_back({key, "flag"}); });
+  for (const Change& change : overlay.changes()) {
+    const bool own = change.section == "select" || change.section == "compare";
+    std::string key =
+        "services." + change.service + (own ? "." : ".targets.") + change.section;
+    if (!change.key.empty()) key += "." + change.key;
+    std::erase_if(all, [&key](const Source& source) { return source.key == key; });
+    all.push_back({key, "runtime"});
+  }
+  return all;
+}
+
+}  // namespace shadowtap::config

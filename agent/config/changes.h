@@ -1,0 +1,31 @@
+// What differs between two configurations: what a re-read has to put into effect, what
+// needs a restart, and where each value comes from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/config/overlay.h"
+
+namespace shadowtap::config {
+
+// A part of a service that can change while the agent runs (words of sections.h).
+struct ChangedSection {
+  std::string service;
+  std::string section;
+};
+std::vector<ChangedSection> changed_sections(const Config& from, const Config& to);
+
+// Keys that differ and only hold from the next start, e.g. "services.orders.ports".
+std::vector<std::string> needs_restart(const Config& from, const Config& to);
+
+// Where values come from, for `status`: those that are not the file's, as
+// "services.orders.select.sample" -> "flag" or "runtime".
+struct Source {
+  std::string key;
+  std::string source;
+};
+std::vector<Source> sources(const Config& file, const Config& file_and_flags,
+                            const Overlay& overlay);
+
+}  // namespace shadowtap::config

@@ -1,0 +1,24 @@
+// The parts of a service that can change at run time, as trees: what the overlay compares.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/config/config.h"
+#include "agent/config/node.h"
+
+namespace shadowtap::config {
+
+// "candidate", "secondary", "mirror:NAME".
+std::string section_of(shadow::Role role, const std::string& name);
+
+// The section as it stands, secrets shown; nullopt: there is no such target.
+std::optional<Node> read_section(const ServiceConfig& service, const std::string& section);
+
+// Makes the section what the tree says. Returns "" or what is wrong with the tree; the
+// service is then unchanged.
+std::string write_section(ServiceConfig& service, const std::string& section, const Node& tree);
+
+void remove_section(ServiceConfig& service, const std::string& section);  // targets only
+
+}  // namespace shadowtap::config

@@ -1,0 +1,62 @@
+#include "agent/config/own_address.h"
+
+#include <gtest/gtest.h>
+
+namespace shadowtap::config {
+namespace {
+
+Endpoint v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d, std::uint16_t port) {
+  return Endpoint::v4(a, b, c, d, port);
+}
+
+TEST(OwnAddress, ListenersAreReadFromProc) {
+  const auto all = parse_listeners(
+      "  sl  local_address rem_address   st tx_queue\n"
+      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n"
+      "   1: 0100007F:1F91 0100007F:1234 01 00000000:00000000\n");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0], v4(127, 0, 0, 1, 8080));
+  const auto six = parse_listeners(
+      "  sl\n   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A\n");
+  ASSERT_EQ(six.size(), 1u);
+  EXPECT_EQ(six[0].to_string(), "[::1]:8080");
+}
+
+TEST(OwnAddress, OnlyTheServicesOwnSocketIsItself) {
+  const Endpoint wildcard = v4(0, 0, 0, 0, 8080);
+  const Endpoint host = v4(10, 0, 0, 5, 0);
+  struct {
+    const char* url;
+    std::vector<Endpoint> listeners;
+    bool own;
+  } const cases[] = {
+      {"http://127.0.0.1:8080", {wildcard}, true},
+      {"http://localhost:8080/base", {}, true},
+      {"http://[::1]:8080", {}, true},
+      {"http://10.0.0.5:8080", {wildcard}, true},
+      {"http://10.0.0.5:8080", {v4(10, 0, 0, 5, 8080)}, true},
+      {"http://10.0.0.9:8080", {wildcard}, false},              // another host
+      {"http://127.0.0.1:8081", {wildcard}, false},             // another port
+      {"http://127.0.0.2:8080", {}, false},                     // will be another socket
+      {"http://127.0.0.2:8080", {v4(10, 0, 0, 5, 8080)}, false},  // not up yet
+      {"http://127.0.0.2:8080", {wildcard, v4(127, 0, 0, 2, 8080)}, false},
+      {"http://candidate:8080", {wildcard}, false},  // names are not resolved here
+      {"unix:/run/c.sock", {wildcard}, false},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(is_own(one.url, 8080, {{host}, one.listeners}), one.own) << one.url;
+  }
+  EXPECT_TRUE(is_own("http://127.0.0.1", 80, {{}, {v4(0, 0, 0, 0, 80)}}));
+}
+
+TEST(OwnAddress, TheFirstSuchTargetIsNamedWithoutItsPassword) {
+  const Config config = parse_config(
+      "services:\n- {name: a, ports: [80], targets: {candidate: {url: 'http://u:pw@localhost'}}}",
+      "f").value();
+  const std::string sentence = own_target(config, {});
+  EXPECT_NE(sentence.find("service 'a': target http://u:***@localhost"), std::string::npos)
+      << sentence;
+}
+
+}  // namespace
+}  // namespace shadowtap::config
