@@ -25,12 +25,14 @@ static __always_inline __u32 sequence_end(const struct packet *p)
 
 /* A listening socket does not count: a wildcard listener matches every forwarded flow.
  * A SYN with data (TFO) has no other socket yet. */
-static __noinline bool has_socket(struct __sk_buff *skb, const struct packet *p)
+__noinline int has_socket(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	__u32 state;
 
+	if (!p)
+		return 0;
 	if (p->v6) {
 		copy_address(tuple.ipv6.saddr, p->flow.client);
 		copy_address(tuple.ipv6.daddr, p->flow.server);
@@ -45,7 +47,7 @@ static __noinline bool has_socket(struct __sk_buff *skb, const struct packet *p)
 		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	}
 	if (!sk)
-		return false;
+		return 0;
 	state = sk->state;
 	bpf_sk_release(sk);
 	return state != BPF_TCP_LISTEN || p->flags & TCP_SYN;
@@ -131,7 +133,7 @@ static __always_inline __u32 flags_of_new(const struct packet *p)
 	return p->flags & TCP_SYN ? SHADOWTAP_FLOW_REFUSED : SHADOWTAP_FLOW_SHED;
 }
 
-static __noinline struct shadowtap_flow *insert_flow(const struct packet *p, __u32 flags)
+static __always_inline struct shadowtap_flow *insert_flow(const struct packet *p, __u32 flags)
 {
 	struct shadowtap_flow flow = {.flags = flags};
 
@@ -152,19 +154,24 @@ static __always_inline void forget_verdict(__u64 hash, __u32 direction)
 
 /* A SYN with a sequence number that we have not seen begins another connection between
  * the same ports: nothing said of the last one holds. */
-static __noinline void begin_connection(const struct packet *p)
+__noinline int begin_connection(const struct packet *p)
 {
-	struct shadowtap_flow *flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
-	__u32 *stranger = stranger_of(p);
+	struct shadowtap_flow *flow;
+	__u32 *stranger;
 
+	if (!p)
+		return 0;
+	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	stranger = stranger_of(p);
 	if (flow && flow->sides[SHADOWTAP_TO_SERVER].end == p->sequence + 1)
-		return;
+		return 0;
 	if (flow)
 		bpf_map_delete_elem(&shadowtap_flows, &p->flow);
 	if (stranger && (*stranger & ~15) == stranger_tag(p))
 		*stranger = 0;
 	forget_verdict(p->hash, SHADOWTAP_TO_SERVER);
 	forget_verdict(p->hash, SHADOWTAP_TO_CLIENT);
+	return 0;
 }
 
 #endif

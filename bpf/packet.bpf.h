@@ -302,12 +302,15 @@ static __noinline enum parsed parse_ipv6(struct __sk_buff *skb, __u32 at, struct
 		       : PARSED_NOT_OURS;
 }
 
-/* Any header form, by bpf_skb_load_bytes. */
-static __noinline enum parsed parse_slowly(struct __sk_buff *skb, __u32 l2, struct packet *p)
+/* Any header form, by bpf_skb_load_bytes. Global functions are verified once each, not
+ * once for every path to them: without that the verifier takes seconds. */
+__noinline int parse_slowly(struct __sk_buff *skb, __u32 l2, struct packet *p)
 {
 	__be16 protocol = (__be16)skb->protocol;
 	__u32 at = l2;
 
+	if (!p)
+		return PARSED_NOT_OURS;
 	if (l2) {
 		if (bpf_skb_load_bytes(skb, l2 - sizeof(protocol), &protocol, sizeof(protocol)))
 			return PARSED_NOT_OURS;

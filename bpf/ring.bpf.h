@@ -38,12 +38,16 @@ static __always_inline void fill_record(struct shadowtap_record *record, const s
 	record->service = p->service;
 }
 
-static __noinline enum emitted emit_header(const struct packet *p, __u64 now)
+__noinline int emit_header(const struct packet *p, __u64 now)
 {
-	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards);
-	void *ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
 	struct shadowtap_record *record;
+	__u32 shard;
+	void *ring;
 
+	if (!p)
+		return EMIT_UNREADABLE;
+	shard = shadowtap_shard_of(p->hash, shadowtap_shards);
+	ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
 	if (!ring)
 		return EMIT_FULL;
 	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
@@ -72,14 +76,17 @@ static __noinline enum emitted emit_header(const struct packet *p, __u64 now)
 		return EMITTED;                                                                \
 	} while (0)
 
-static __noinline enum emitted emit_payload(struct __sk_buff *skb, const struct packet *p,
-					    __u64 now)
+__noinline int emit_payload(struct __sk_buff *skb, const struct packet *p, __u64 now)
 {
-	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards);
-	void *ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
 	struct shadowtap_record *record;
-	__u32 length = p->length;
+	__u32 shard, length;
+	void *ring;
 
+	if (!p)
+		return EMIT_UNREADABLE;
+	shard = shadowtap_shard_of(p->hash, shadowtap_shards);
+	ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
+	length = p->length;
 	if (!ring)
 		return EMIT_FULL;
 	if (length <= 256)
@@ -100,15 +107,14 @@ static __noinline enum emitted emit_payload(struct __sk_buff *skb, const struct 
 }
 
 /* A packet above SHADOWTAP_MAX_PAYLOAD takes several records: SYN belongs to the first,
- * FIN to the last. *whole: every record got through. */
-static __noinline enum emitted emit_large(struct __sk_buff *skb, const struct packet *whole,
-					  __u64 now)
+ * FIN to the last. */
+static __noinline int emit_large(struct __sk_buff *skb, const struct packet *whole, __u64 now)
 {
 	struct packet piece = *whole;
 	__u32 left = whole->length;
 
 	for (int i = 0; i < MAX_PIECES && left; i++) {
-		enum emitted result;
+		int result;
 
 		piece.length = left < SHADOWTAP_MAX_PAYLOAD ? left : SHADOWTAP_MAX_PAYLOAD;
 		piece.flags = whole->flags;
@@ -126,8 +132,7 @@ static __noinline enum emitted emit_large(struct __sk_buff *skb, const struct pa
 	return left ? EMIT_UNREADABLE : EMITTED;
 }
 
-static __always_inline enum emitted emit(struct __sk_buff *skb, const struct packet *p,
-					 __u64 now)
+static __always_inline int emit(struct __sk_buff *skb, const struct packet *p, __u64 now)
 {
 	if (!p->length)
 		return emit_header(p, now);

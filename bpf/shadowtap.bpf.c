@@ -89,29 +89,29 @@ static __always_inline void emit_syn_seen_earlier(struct shadowtap_flow *flow, s
 	emit_header(&syn, now);
 }
 
-static __noinline void deliver(struct __sk_buff *skb, struct packet *p,
-			       struct shadowtap_flow *flow)
+__noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)
 {
 	__u64 now = bpf_ktime_get_ns();
-	enum emitted result;
+	int result;
 
-	if (!flow)
-		return;
+	if (!p || !flow)
+		return 0;
 	emit_syn_seen_earlier(flow, p, now);
 	result = emit(skb, p, now);
 	count(p->service, SHADOWTAP_MATCHED_TO_SERVER + p->direction);
 	if (result == EMITTED) {
 		count(p->service, SHADOWTAP_DELIVERED);
 		advance(flow, p);
-		return;
+		return 0;
 	}
 	if (result == EMIT_UNREADABLE) {
 		count(p->service, SHADOWTAP_LOST_UNREADABLE);
-		return;
+		return 0;
 	}
 	flow->flags |= SHADOWTAP_FLOW_SHED;
 	count(p->service, p->length > SHADOWTAP_MAX_PAYLOAD ? SHADOWTAP_LOST_TRUNCATED
 							    : SHADOWTAP_LOST_RING_FULL);
+	return 0;
 }
 
 /* True: user space does not want this packet, which is then taken for seen. */
@@ -157,68 +157,75 @@ static __always_inline void end_if_closed(struct shadowtap_flow *flow, const str
 		bpf_map_delete_elem(&shadowtap_flows, &p->flow);
 }
 
-static __noinline void take(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)
+__noinline int take(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)
 {
-	__u32 me = p->direction & 1;
+	__u32 me;
 
-	if (!flow)
-		return;
+	if (!p || !flow)
+		return 0;
+	me = p->direction & 1;
 	if (flow->flags & (SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET)) {
 		count(p->service, flow->flags & SHADOWTAP_FLOW_OURS
 					  ? SHADOWTAP_IGNORED_OWN_TRAFFIC
 					  : SHADOWTAP_IGNORED_TARGET);
-		return;
+		return 0;
 	}
 	if (is_duplicate(p, &flow->sides[me], skb->ifindex)) {
 		count(p->service, SHADOWTAP_IGNORED_DUPLICATE);
-		return;
+		return 0;
 	}
 	if (is_skipped(p, flow)) {
 		count(p->service, SHADOWTAP_IGNORED_VERDICT);
-		return;
+		return 0;
 	}
 	if (!p->length && !(p->flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
 	    (flow->flags & (SHADOWTAP_FLOW_SHED | SHADOWTAP_FLOW_REFUSED) ||
 	     !tells_of_loss(flow, p))) {
 		count(p->service, SHADOWTAP_IGNORED_ACK);
-		return;
+		return 0;
 	}
 	if (p->first_fragment) {
 		lose(p, SHADOWTAP_LOST_FRAGMENT);
-		return;
+		return 0;
 	}
 	if (flow->flags & SHADOWTAP_FLOW_REFUSED) {
 		lose(p, SHADOWTAP_LOST_REFUSED_FLOW);
-		return;
+		return 0;
 	}
 	if (flow->flags & SHADOWTAP_FLOW_SHED) {
 		if (ring_fill(p) > shadowtap_low_mark) {
 			lose(p, SHADOWTAP_LOST_SHED);
-			return;
+			return 0;
 		}
 		flow->flags &= ~SHADOWTAP_FLOW_SHED;
 	}
-	deliver(skb, p, flow);
+	return deliver(skb, p, flow);
 }
 
 /* A packet with our mark makes its flow ours in both directions: on lo the responses
  * carry no mark. */
-static __noinline void mark_flow(const struct packet *p)
+__noinline int mark_flow(const struct packet *p)
 {
-	struct shadowtap_flow *flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	struct shadowtap_flow *flow;
 
+	if (!p)
+		return 0;
+	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
 	if (!flow)
 		flow = insert_flow(p, SHADOWTAP_FLOW_OURS);
 	if (flow)
 		flow->flags |= SHADOWTAP_FLOW_OURS;
 	count(p->service, SHADOWTAP_IGNORED_OWN_TRAFFIC);
+	return 0;
 }
 
-static __noinline void capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now)
+__noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now)
 {
 	struct shadowtap_flow *flow;
 	__u32 ifindex = skb->ifindex;
 
+	if (!p)
+		return 0;
 	p->service = service_of(p->flow.server_port);
 	if (ifindex == LOOPBACK_IFINDEX)
 		p->toward_host = 1;
@@ -226,33 +233,34 @@ static __noinline void capture(struct __sk_buff *skb, struct packet *p, __u64 co
 		begin_connection(p);
 	if (shadowtap_mark && skb->mark == shadowtap_mark) {
 		mark_flow(p);
-		return;
+		return 0;
 	}
 	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
 	if ((!flow || flow->sides[p->direction & 1].owner != ifindex) &&
 	    !may_take(skb, p, flow)) {
 		count(p->service, SHADOWTAP_IGNORED_NOT_LOCAL);
-		return;
+		return 0;
 	}
 	if (!flow) {
 		if (!p->length && !(p->flags & TCP_SYN)) {
 			count(p->service, SHADOWTAP_IGNORED_UNKNOWN_FLOW);
-			return;
+			return 0;
 		}
 		flow = insert_flow(p, flags_of_new(p));
 		if (!flow) {
 			lose(p, SHADOWTAP_LOST_FLOW_TABLE);
-			return;
+			return 0;
 		}
 	}
 	flow->seen_ns = coarse_now;
 	take(skb, p, flow);
 	end_if_closed(flow, p);
+	return 0;
 }
 
 /* When every shard has stopped draining: the next packets cost one look at a word. The
  * first drain of an agent that was only stuck enables again. */
-static __noinline int disable_if_abandoned(__u64 now)
+__noinline int disable_if_abandoned(__u64 now)
 {
 	for (__u32 shard = 0; shard < SHADOWTAP_MAX_SHARDS && shard < shadowtap_shards; shard++)
 		if ((__s64)(now - shadowtap_shard_words[shard].heartbeat_ns) <=
