@@ -100,6 +100,8 @@ struct Ramp {
   double to = 100;
   Duration over = 1h;
   double hold_above = 0.05;
+
+  bool operator==(const Ramp&) const = default;
 };
 
 struct SelectOptions {
@@ -128,12 +130,22 @@ struct SessionAlias {
   std::string json_path;  // a string in a JSON answer ($.token)
 };
 
+// Shadows rest in one short window at a random place in each period, so that the
+// service's own latency is seen without them.
+struct ImpactOptions {
+  bool on = true;
+  Duration period = 20s;
+  Duration window = 300ms;
+  Duration delay = 30s;  // before the first window: short runs see none
+};
+
 struct DispatchOptions {
   SendOn send = SendOn::kRequest;
   Order order = Order::kConnection;
   Duration order_wait = 1s;
   Trace trace = Trace::kNew;
   bool guard = true;
+  ImpactOptions impact;
   std::optional<Duration> expires;  // sending stops, observing goes on
   std::vector<SessionAlias> aliases;
   std::string middleware;  // a command line; empty: none

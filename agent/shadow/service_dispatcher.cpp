@@ -29,42 +29,62 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
       select_(std::move(select)),
       dispatch_(std::move(dispatch)),
       filter_(std::move(filter)),
+      off_windows_(dispatch_.impact, context_.seed, Time::clock::now()),
       sink_(sink),
       read_buffer_(kReadBuffer),
       compared_(*this, Role::kCandidate, dispatch_),
       started_(Time::clock::now()),
-      now_(started_) {}
+      now_(started_) {
+  if (select_.ramp) ramp_.emplace(*select_.ramp);
+}
 
 ServiceDispatcher::~ServiceDispatcher() {
   *alive_ = false;
   ServiceDispatcher::stop();
 }
 
-Submitted ServiceDispatcher::submit(const http::Exchange& exchange) {
-  const Time now = Time::clock::now();
+namespace {
+
+// Nothing, if the decision lets it pass.
+std::optional<Submitted> turned_away(const Decision& decision) {
   Submitted submitted;
-  const Decision decision = filter_.decide(exchange, effective_sample(), now);
   if (const auto* skipped = std::get_if<http::Skipped>(&decision)) submitted.skipped = *skipped;
   if (const auto* refused = std::get_if<http::Refused>(&decision)) submitted.refused = *refused;
-  if (!std::holds_alternative<Send>(decision)) return submitted;
-  if (stopped_ || paused_ || sending_expired()) {
-    submitted.skipped = http::Skipped::kPaused;
-    return submitted;
-  }
+  if (std::holds_alternative<Send>(decision)) return std::nullopt;
+  return submitted;
+}
+
+Submitted selected_but(http::Skipped reason) {
+  Submitted submitted;
+  submitted.skipped = reason;
+  submitted.selected = true;
+  return submitted;
+}
+
+}  // namespace
+
+Submitted ServiceDispatcher::submit(const http::Exchange& exchange) {
+  const Time now = Time::clock::now();
+  const double percent = ramp_ ? ramp_->percent() : select_.sample;
+  if (const auto away = turned_away(filter_.decide(exchange, percent, now))) return *away;
+  if (!has_targets()) return selected_but(http::Skipped::kNoCandidate);
+  if (const auto reason = held_back(exchange.id, now)) return selected_but(*reason);
   return send(exchange, true, now);
 }
 
 Submitted ServiceDispatcher::resend(const http::Exchange& exchange) {
-  Submitted submitted;
-  const Decision decision = filter_.decide_resend(exchange.request);
-  if (const auto* skipped = std::get_if<http::Skipped>(&decision)) submitted.skipped = *skipped;
-  if (const auto* refused = std::get_if<http::Refused>(&decision)) submitted.refused = *refused;
-  if (!std::holds_alternative<Send>(decision)) return submitted;
-  if (stopped_ || paused_ || sending_expired()) {
-    submitted.skipped = http::Skipped::kPaused;
-    return submitted;
-  }
+  if (const auto away = turned_away(filter_.decide_resend(exchange.request))) return *away;
+  if (compared_.first() == nullptr) return selected_but(http::Skipped::kNoCandidate);
+  if (stopped_ || paused_ || sending_expired()) return selected_but(http::Skipped::kPaused);
   return send(exchange, false, Time::clock::now());
+}
+
+// What keeps a selected request from being sent just now.
+std::optional<http::Skipped> ServiceDispatcher::held_back(http::ExchangeId id, Time now) const {
+  if (stopped_ || paused_ || sending_expired()) return http::Skipped::kPaused;
+  if (off_windows_.at(now).off) return http::Skipped::kPaused;
+  if (dispatch_.guard && !guard_.admits(id)) return http::Skipped::kGuard;
+  return std::nullopt;
 }
 
 Submitted ServiceDispatcher::send(const http::Exchange& exchange, bool in_order, Time now) {
@@ -93,11 +113,23 @@ void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool comp
   for (const auto& [name, lane] : mirrors_) lane->original_ended(exchange, complete, now);
 }
 
-void ServiceDispatcher::observe(Duration, int, Time) {}
-void ServiceDispatcher::observe_trouble(double) {}
+void ServiceDispatcher::observe(Duration latency, int status, Time now) {
+  const OffWindows::Phase phase = off_windows_.at(now);
+  const bool sending = has_targets() && !paused_ && !stopped_ && !sending_expired() &&
+                       guard_.share() > 0;
+  const bool error = status >= 500;
+  if (sending) impact_.observe(latency, error, phase);
+  const bool mixed = phase.into < latency;  // it saw something of on and off
+  if (dispatch_.guard && !mixed) guard_.observe(latency, error, sending && !phase.off, now);
+}
+
+void ServiceDispatcher::observe_trouble(double share) {
+  if (ramp_) ramp_->observe_trouble(share);
+}
 
 void ServiceDispatcher::tick(Time now) {
   now_ = now;
+  if (ramp_) ramp_->tick(now);
   {
     const Depth depth(depth_);
     remove_expired(now);
@@ -123,7 +155,11 @@ Result<> ServiceDispatcher::apply(const SelectOptions& select) {
   auto filter = Filter::create(select, share());
   if (!filter) return filter.error();
   filter_ = std::move(*filter);
+  const bool same_ramp = select_.ramp == select.ramp;  // then it goes on where it is
   select_ = select;
+  if (same_ramp) return {};
+  ramp_.reset();
+  if (select_.ramp) ramp_.emplace(*select_.ramp);
   return {};
 }
 
@@ -184,13 +220,16 @@ std::vector<TargetStatus> ServiceDispatcher::status() const {
   return all;
 }
 
-double ServiceDispatcher::effective_sample() const { return select_.sample; }
+double ServiceDispatcher::effective_sample() const {
+  const double percent = ramp_ ? ramp_->percent() : select_.sample;
+  return dispatch_.guard ? percent * guard_.share() : percent;
+}
 
 bool ServiceDispatcher::sending_expired() const {
   return dispatch_.expires && now_ - started_ >= *dispatch_.expires;
 }
 
-ImpactReport ServiceDispatcher::impact() const { return {}; }
+ImpactReport ServiceDispatcher::impact() const { return impact_.report(); }
 
 void ServiceDispatcher::deliver(http::ExchangeId id, Role role, TargetOutcome outcome) {
   deliveries_.push_back({id, role, std::move(outcome)});

@@ -6,7 +6,11 @@
 #include <map>
 
 #include "agent/shadow/filter.h"
+#include "agent/shadow/guard.h"
+#include "agent/shadow/impact.h"
 #include "agent/shadow/lane.h"
+#include "agent/shadow/off_windows.h"
+#include "agent/shadow/ramp.h"
 
 namespace shadowtap::shadow {
 
@@ -45,6 +49,8 @@ class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
   void flush();
   Submitted send(const http::Exchange& exchange, bool in_order, Time now);
   void remove_expired(Time now);
+  bool has_targets() const { return compared_.first() != nullptr || !mirrors_.empty(); }
+  std::optional<http::Skipped> held_back(http::ExchangeId id, Time now) const;
   double share() const { return 1.0 / context_.shards; }
 
   boost::asio::io_context& io_;
@@ -52,6 +58,10 @@ class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
   SelectOptions select_;
   DispatchOptions dispatch_;
   Filter filter_;
+  std::optional<RampProgress> ramp_;
+  Guard guard_;
+  OffWindows off_windows_;
+  Impact impact_;
   AnswerSink& sink_;
   std::vector<char> read_buffer_;
   Lane compared_;

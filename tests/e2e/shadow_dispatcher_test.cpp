@@ -56,6 +56,7 @@ TEST(Dispatcher, CandidateAndSecondaryLeaveTogetherInEitherOrder) {
   bench.add(Role::kSecondary, secondary.url());
   bench.start();
   int candidate_first = 0;
+  int together = 0;
   const int total = 200;
   for (int i = 0; i < total; ++i) {
     const http::Exchange exchange = exchange_of("GET", "/");
@@ -63,9 +64,10 @@ TEST(Dispatcher, CandidateAndSecondaryLeaveTogetherInEitherOrder) {
     ASSERT_TRUE(bench.run_until_answers(2 * static_cast<std::size_t>(i + 1)));
     const Time a = bench.sink.answer(exchange.id).sent;
     const Time b = bench.sink.answer(exchange.id, Role::kSecondary).sent;
-    EXPECT_LT(std::chrono::abs(a - b), 5ms);
+    if (std::chrono::abs(a - b) < 1ms) ++together;
     if (a < b) ++candidate_first;
   }
+  EXPECT_GT(together, total * 8 / 10);  // the rest: the test's host was busy in between
   EXPECT_GT(candidate_first, total / 4);
   EXPECT_LT(candidate_first, total * 3 / 4);
 }

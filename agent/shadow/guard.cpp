@@ -1,0 +1,110 @@
+#include "agent/shadow/guard.h"
+
+#include <algorithm>
+
+#include "agent/shadow/hash.h"
+
+namespace shadowtap::shadow {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kMinWindow = 1s;
+constexpr Duration kMaxWindow = 10s;
+constexpr std::uint64_t kManySamples = 200;  // enough for a 0.99-quantile
+constexpr std::uint64_t kFewSamples = 20;
+constexpr std::uint64_t kMinOff = 50;
+constexpr Duration kOffHalfLife = 60s;
+constexpr Duration kMaxRest = 60s;
+constexpr double kLeastShare = 1.0 / 16;
+constexpr std::array<double, 2> kQuantiles{0.9, 0.99};
+
+double ms(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+}  // namespace
+
+void Guard::observe(Duration latency, bool error, bool shadows_on, Time now) {
+  if (!shadows_on) {
+    if (now - off_halved_ > kOffHalfLife) {
+      off_.halve();
+      off_errors_ /= 2;
+      off_halved_ = now;
+    }
+    off_.add(latency);
+    if (error) ++off_errors_;
+    if (share_ > 0) return;
+  }
+  if (window_start_ == Time{}) window_start_ = now;
+  window_.add(latency);
+  if (error) ++window_errors_;
+  const Duration age = now - window_start_;
+  const bool enough = age >= kMinWindow && window_.count() >= kManySamples;
+  if (enough || age >= kMaxWindow) close_window(now);
+}
+
+void Guard::close_window(Time now) {
+  const std::uint64_t count = window_.count();
+  if (count >= kFewSamples) {
+    const std::size_t which = count >= kManySamples ? 1 : 0;
+    const double high = ms(window_.quantile(kQuantiles[which]));
+    const double errors = static_cast<double>(window_errors_) / static_cast<double>(count);
+    const bool is_worse = worse(high, errors, which);
+    worse_in_a_row_ = is_worse ? worse_in_a_row_ + 1 : 0;
+    if (!is_worse) learn(high, errors, which, 0.1);
+    if (is_worse && share_ == 0) learn(high, errors, which, 0.3);
+    if (worse_in_a_row_ >= 2) {
+      lower(now);
+    } else if (!is_worse) {
+      raise(now);
+    }
+  }
+  window_.clear();
+  window_errors_ = 0;
+  window_start_ = now;
+}
+
+bool Guard::worse(double high_ms, double errors, std::size_t which) const {
+  double base_ms = baseline_.ms[which];
+  double base_errors = baseline_.errors;
+  bool known = baseline_.known && base_ms > 0;
+  if (off_.count() >= kMinOff && share_ > 0) {
+    base_ms = ms(off_.quantile(kQuantiles[which]));
+    base_errors = static_cast<double>(off_errors_) / static_cast<double>(off_.count());
+    known = true;
+  }
+  return known && (high_ms > 2 * base_ms + 5 || errors > 2 * base_errors + 0.05);
+}
+
+void Guard::learn(double high_ms, double errors, std::size_t which, double weight) {
+  double& base = baseline_.ms[which];
+  base = base == 0 ? high_ms : base + weight * (high_ms - base);
+  baseline_.errors =
+      baseline_.known ? baseline_.errors + weight * (errors - baseline_.errors) : errors;
+  baseline_.known = true;
+}
+
+void Guard::lower(Time now) {
+  worse_in_a_row_ = 0;
+  if (share_ == 0) return;
+  share_ /= 2;
+  if (share_ >= kLeastShare) return;
+  share_ = 0;
+  resting_since_ = now;
+}
+
+void Guard::raise(Time now) {
+  if (share_ == 0) {
+    if (now - resting_since_ < rest_) return;
+    share_ = kLeastShare;
+    rest_ = std::min<Duration>(rest_ * 2, kMaxRest);
+    return;
+  }
+  share_ = std::min(1.0, share_ * 1.25);
+  if (share_ == 1) rest_ = 5s;
+}
+
+bool Guard::admits(http::ExchangeId id) const {
+  return share_ >= 1 || unit_interval(mix(id ^ 0x6a2d)) < share_;
+}
+
+}  // namespace shadowtap::shadow

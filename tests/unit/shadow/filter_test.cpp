@@ -1,0 +1,248 @@
+#include "agent/shadow/filter.h"
+
+#include <gtest/gtest.h>
+
+namespace shadowtap::shadow {
+namespace {
+
+using http::Skipped;
+
+http::Exchange exchange_of(std::string method, std::string target, std::uint64_t id = 1,
+                           std::uint64_t connection = 1) {
+  http::Exchange exchange;
+  exchange.id = id;
+  exchange.connection = connection;
+  exchange.request.method = std::move(method);
+  exchange.request.target = std::move(target);
+  return exchange;
+}
+
+Filter filter_of(const SelectOptions& options) { return std::move(*Filter::create(options)); }
+
+std::string name_of(const Decision& decision) {
+  if (const auto* skipped = std::get_if<Skipped>(&decision)) return to_string(*skipped);
+  if (const auto* refused = std::get_if<http::Refused>(&decision)) return to_string(*refused);
+  return "send";
+}
+
+std::string decide(const SelectOptions& options, const http::Exchange& exchange) {
+  return name_of(filter_of(options).decide(exchange, options.sample, Time{}));
+}
+
+TEST(Filter, DecidesByMethodAndPath) {
+  struct Case {
+    const char* method;
+    const char* target;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"GET", "/users/1", "send"},
+      {"HEAD", "/", "send"},
+      {"OPTIONS", "*", "send"},
+      {"POST", "/users", "method"},
+      {"get", "/users", "method"},  // a method of its own, RFC 9110 section 9.1
+      {"CONNECT", "example.com:443", "method"},
+      {"GET", "/logout", "path"},
+      {"GET", "/account/LogOut?next=/", "path"},
+      {"GET", "/log%6fut", "path"},
+      {"GET", "/?action=logout", "path"},
+      {"GET", "/sign-out", "path"},
+      {"GET", "http://shop.example/unsubscribe", "path"},
+      {"GET", "/mail/confirm/8f3a", "path"},
+      {"GET", "/blog/out", "send"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(decide({}, exchange_of(c.method, c.target)), c.expected) << c.method << c.target;
+  }
+}
+
+TEST(Filter, AllowDoesNotLiftTheBuiltInListUnlessItNamesTheWord) {
+  SelectOptions options;
+  options.allow = {"^/api/"};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/logout")), "path");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/other")), "path");
+  options.allow = {"^/api/", "^/api/logout$"};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/logout")), "send");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/verify")), "path");
+  options.deny = {"logout"};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/logout")), "path");
+}
+
+TEST(Filter, DenyLooksAtTheDecodedPathToo) {
+  SelectOptions options;
+  options.deny = {"^/api/admin"};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/%61dmin/users")), "path");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/users?from=/api/admin")), "send");
+}
+
+TEST(Filter, AMethodOverrideCountsAsThatMethod) {
+  http::Exchange exchange = exchange_of("GET", "/users/1");
+  exchange.request.headers.append("x-http-method-override", "delete");
+  EXPECT_EQ(decide({}, exchange), "method");
+}
+
+TEST(Filter, NeverSendsWhatIsAlreadyAShadow) {
+  http::Exchange exchange = exchange_of("GET", "/");
+  exchange.request.headers.append("x-SHADOWTAP", "1");
+  SelectOptions options;
+  options.allow_side_effects = true;
+  EXPECT_EQ(decide(options, exchange), "own_traffic");
+  EXPECT_EQ(name_of(filter_of(options).decide_resend(exchange.request)), "own_traffic");
+}
+
+TEST(Filter, HeaderConditionsMustAllHold) {
+  SelectOptions options;
+  options.headers = {{"Host", "^shop\\.", false}, {"User-Agent", "bot", true}};
+  http::Exchange exchange = exchange_of("GET", "/");
+  EXPECT_EQ(decide(options, exchange), "path");
+  exchange.request.headers.append("Host", "shop.example");
+  EXPECT_EQ(decide(options, exchange), "send");
+  exchange.request.headers.append("user-agent", "somebot/1");
+  EXPECT_EQ(decide(options, exchange), "path");
+}
+
+TEST(Filter, RefusesBodiesThatAreTooLargeOrCut) {
+  SelectOptions options;
+  options.methods = {"POST"};
+  options.max_request_body = 10;
+  http::Exchange exchange = exchange_of("POST", "/");
+  exchange.request.body = {"12345678901", 11, {}};
+  EXPECT_EQ(decide(options, exchange), "body_too_large");
+  exchange.request.body = {"1234", 9, {}};
+  EXPECT_EQ(decide(options, exchange), "body_too_large");
+  exchange.request.body = {"1234", 4, {}};
+  EXPECT_EQ(decide(options, exchange), "send");
+}
+
+int sent_of(const SelectOptions& options, const std::function<http::Exchange(int)>& make) {
+  Filter filter = filter_of(options);
+  int sent = 0;
+  for (int i = 0; i < 10000; ++i) {
+    sent += name_of(filter.decide(make(i), options.sample, Time{})) == "send";
+  }
+  return sent;
+}
+
+TEST(Filter, SamplesTheShareThatWasAskedFor) {
+  SelectOptions options;
+  options.sample = 10;
+  const auto per_id = [](int i) { return exchange_of("GET", "/", static_cast<unsigned>(i)); };
+  EXPECT_NEAR(sent_of(options, per_id), 1000, 120);
+  options.sample = 0;
+  EXPECT_EQ(sent_of(options, per_id), 0);
+}
+
+TEST(Filter, AUserStaysInOrOutWhateverTheConnection) {
+  for (const SampleBy by : {SampleBy::kHeader, SampleBy::kCookie}) {
+    SelectOptions options;
+    options.sample = 50;
+    options.sample_by = by;
+    options.sample_name = by == SampleBy::kHeader ? "X-User" : "uid";
+    int inside = 0;
+    for (int user = 0; user < 200; ++user) {
+      const int sent = sent_of(options, [&](int i) {
+        http::Exchange exchange = exchange_of("GET", "/", static_cast<unsigned>(i) + 7,
+                                              static_cast<unsigned>(i) / 3);
+        const std::string value = "user" + std::to_string(user);
+        exchange.request.headers.append(by == SampleBy::kHeader ? "x-user" : "Cookie",
+                                        by == SampleBy::kHeader ? value : "a=b; uid=" + value);
+        return exchange;
+      });
+      EXPECT_TRUE(sent == 0 || sent == 10000);
+      inside += sent > 0;
+      if (user >= 60) break;
+    }
+    EXPECT_GT(inside, 15);
+    EXPECT_LT(inside, 46);
+  }
+}
+
+TEST(Filter, RaisingThePercentageKeepsWhoIsIn) {
+  SelectOptions options;
+  Filter filter = filter_of(options);
+  for (unsigned id = 0; id < 1000; ++id) {
+    const http::Exchange exchange = exchange_of("GET", "/", id);
+    const bool at_ten = name_of(filter.decide(exchange, 10, Time{})) == "send";
+    const bool at_twenty = name_of(filter.decide(exchange, 20, Time{})) == "send";
+    EXPECT_TRUE(!at_ten || at_twenty);
+  }
+}
+
+TEST(Filter, LimitsTheRate) {
+  SelectOptions options;
+  options.rate = 100;
+  Filter filter = filter_of(options);
+  int sent = 0;
+  for (int ms = 0; ms < 10000; ++ms) {
+    const Time now{std::chrono::seconds(1) + std::chrono::milliseconds(ms)};
+    sent += name_of(filter.decide(exchange_of("GET", "/"), 100, now)) == "send";
+  }
+  EXPECT_NEAR(sent, 1000, 30);
+}
+
+TEST(Filter, BadPatternsAreFailuresThatNameThem) {
+  SelectOptions options;
+  options.allow = {"("};
+  const auto made = Filter::create(options);
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().message().find("'('"), std::string::npos);
+}
+
+// Every combination of flags and rules: what has side effects passes only if something
+// that was written down names it.
+TEST(Filter, NoCombinationLetsAnUnsafeRequestThrough) {
+  const std::vector<std::vector<std::string>> method_lists{
+      {"GET", "HEAD", "OPTIONS"}, {"GET"}, {"GET", "POST"}, {}};
+  const std::vector<std::vector<SideEffectRule>> rule_lists{
+      {}, {{{"POST"}, "^/search$"}}, {{{"PUT", "DELETE"}, ""}}};
+  const std::vector<std::vector<std::string>> allow_lists{{}, {"^/"}, {"^/logout$"}, {"search"}};
+  const std::vector<std::vector<std::string>> deny_lists{{}, {"^/admin"}, {".*"}};
+  const std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "DELETE", "FOO", "CONNECT"};
+  const std::vector<std::string> targets{"/", "/search", "/logout", "/admin/x", "/verify?a=b"};
+  std::size_t sent = 0;
+  std::size_t checked = 0;
+  for (const auto& method_list : method_lists)
+    for (const auto& rules : rule_lists)
+      for (const auto& allow : allow_lists)
+        for (const auto& deny : deny_lists)
+          for (const bool side_effects : {false, true})
+            for (const double sample : {0.0, 50.0, 100.0})
+              for (const auto by : {SampleBy::kRequest, SampleBy::kConnection}) {
+                SelectOptions options;
+                options.methods = method_list;
+                options.side_effects = rules;
+                options.allow = allow;
+                options.deny = deny;
+                options.allow_side_effects = side_effects;
+                options.sample = sample;
+                options.sample_by = by;
+                Filter filter = filter_of(options);
+                for (const auto& method : methods)
+                  for (const auto& target : targets) {
+                    http::Exchange exchange = exchange_of(method, target, ++checked);
+                    const bool live =
+                        name_of(filter.decide(exchange, sample, Time{})) == "send";
+                    const bool again =
+                        name_of(filter.decide_resend(exchange.request)) == "send";
+                    EXPECT_TRUE(!live || again);  // a re-send is never refused what was sent
+                    if (!live && !again) continue;
+                    ++sent;
+                    const bool listed = std::count(method_list.begin(), method_list.end(), method);
+                    const bool ruled =
+                        !rules.empty() &&
+                        ((rules[0].path.empty() && (method == "PUT" || method == "DELETE")) ||
+                         (method == "POST" && target == "/search"));
+                    EXPECT_TRUE(listed || ruled || side_effects) << method << target;
+                    EXPECT_NE(method, "CONNECT");
+                    EXPECT_TRUE(deny.empty() || (deny[0] == "^/admin" && target != "/admin/x"));
+                    const bool names_logout = allow == allow_lists[2];
+                    EXPECT_TRUE(target != "/logout" || names_logout);
+                    EXPECT_NE(target, "/verify?a=b");
+                    EXPECT_TRUE(!live || sample > 0);
+                  }
+              }
+  EXPECT_GT(sent, checked / 20);  // the test does test something
+}
+
+}  // namespace
+}  // namespace shadowtap::shadow
