@@ -15,6 +15,7 @@
 
 #include "agent/base/result.h"
 #include "agent/results/comparison.h"
+#include "diff/rules.h"
 
 namespace shadowtap::results {
 
@@ -95,6 +96,7 @@ struct DiffQuery {
 
 struct ShownDifference {
   std::string path, kind, original, candidate;
+  std::string aggregated;
 };
 
 struct DiffRow {
@@ -151,6 +153,25 @@ struct Finding {
   std::string explain;
 };
 
+// Counts as they were decided on arrival, which never go back: for a scrape.
+struct RouteMetrics {
+  std::string service, method, route;
+  std::map<std::string, std::uint64_t> outcomes;
+  struct Times {
+    std::vector<std::uint64_t> counts;  // not cumulative; one more than the bounds
+    double sum_seconds = 0;
+  };
+  Times original, candidate, secondary;
+};
+// Upper bounds of RouteMetrics::Times, in seconds.
+const std::vector<double>& response_bounds();
+
+struct VerdictChange {
+  std::string service, before, after;
+  WallTime time;
+  VerdictAnswer answer;
+};
+
 struct ResultsHealth {
   bool ok = true;
   std::string why_not;  // "store: disk full; counters are kept in memory"
@@ -183,6 +204,15 @@ class Results {
 
   virtual bool forget(const std::string& service) = 0;  // empty: all. False: no such service
   virtual void set_ignored(const std::string& service, const std::vector<std::string>& paths) = 0;
+
+  // The same rules that the shards compare with, for comparing two originals (A/A).
+  virtual void set_rules(const std::string& service, const diff::Rules& rules) = 0;
+  // Another candidate URL or release label: evidence and counters start anew.
+  virtual void set_epoch(const std::string& service, const std::string& epoch) = 0;
+
+  virtual std::vector<RouteMetrics> metrics() const = 0;
+  // What tick() found since the last call.
+  virtual std::vector<VerdictChange> take_verdict_changes() = 0;
 
   virtual Result<> flush() = 0;  // at stop; waits for the store with a deadline
 };

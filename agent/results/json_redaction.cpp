@@ -1,0 +1,203 @@
+#include "agent/results/json_redaction.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace shadowtap::results {
+namespace {
+
+constexpr int kMaxEmbedded = 4;
+
+// The index after the string that begins at `i` (its quote), or the end of a cut text.
+std::size_t end_of_string(std::string_view text, std::size_t i) {
+  for (++i; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      return i + 1;
+    }
+  }
+  return text.size();
+}
+
+std::size_t end_of_container(std::string_view text, std::size_t i) {
+  std::size_t depth = 0;
+  while (i < text.size()) {
+    const char c = text[i];
+    if (c == '"') {
+      i = end_of_string(text, i);
+      continue;
+    }
+    ++i;
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && --depth == 0) break;
+  }
+  return i;
+}
+
+std::size_t end_of_value(std::string_view text, std::size_t i) {
+  if (text[i] == '"') return end_of_string(text, i);
+  if (text[i] == '{' || text[i] == '[') return end_of_container(text, i);
+  const std::size_t end = text.find_first_of(",]}: \t\r\n\"{[", i);
+  return end == std::string_view::npos ? text.size() : end;
+}
+
+std::string_view inside_quotes(std::string_view quoted) {
+  quoted.remove_prefix(1);
+  if (quoted.ends_with('"')) quoted.remove_suffix(1);
+  return quoted;
+}
+
+void append_unicode(std::string& out, std::string_view hex) {
+  std::uint32_t code = 0;
+  for (const char c : hex) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : 0;
+    code = code * 16 + static_cast<std::uint32_t>(digit);
+  }
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else {  // a key or a structure is ASCII; the rest only has to survive
+    out += "\\u";
+    out += hex;
+  }
+}
+
+std::string unescape(std::string_view raw) {
+  std::string out;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] != '\\' || i + 1 == raw.size()) {
+      out += raw[i];
+      continue;
+    }
+    const char c = raw[++i];
+    if (c == 'u' && i + 4 < raw.size()) {
+      append_unicode(out, raw.substr(i + 1, 4));
+      i += 4;
+    } else {
+      out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+    }
+  }
+  return out;
+}
+
+std::string escape(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' || (c == '\\' && text.substr(i, 2) != "\\u")) out += '\\';
+    if (c == '\n' || c == '\t' || c == '\r') {
+      out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+class Scanner {
+ public:
+  Scanner(std::string_view text, const JsonSecrets& secrets, int depth)
+      : text_(text), secrets_(secrets), depth_(depth) {}
+
+  std::string run() {
+    while (i_ < text_.size()) step();
+    return std::move(out_);
+  }
+
+ private:
+  struct Frame {
+    bool object;
+    bool key_next;
+    std::string key;
+  };
+
+  void step() {
+    const char c = text_[i_];
+    const bool key_next = !frames_.empty() && frames_.back().object && frames_.back().key_next;
+    if (c == '"' && key_next) return key();
+    if (c == '"' || c == '{' || c == '[' || is_scalar(c)) return value();
+    if (c == '}' || c == ']') {
+      if (!frames_.empty()) frames_.pop_back();
+    } else if (!frames_.empty() && c == ',') {
+      frames_.back().key_next = frames_.back().object;
+    }
+    out_ += c;
+    ++i_;
+  }
+
+  static bool is_scalar(char c) {
+    return (c >= '0' && c <= '9') || c == '-' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  }
+
+  void key() {
+    const std::size_t end = end_of_string(text_, i_);
+    frames_.back().key = unescape(inside_quotes(text_.substr(i_, end - i_)));
+    frames_.back().key_next = false;
+    copy_to(end);
+  }
+
+  void value() {
+    const bool keyed = !frames_.empty() && frames_.back().object;
+    if ((keyed && secrets_.is_secret_name(frames_.back().key)) ||
+        (secrets_.is_secret_path && secrets_.is_secret_path(path()))) {
+      const std::size_t end = std::max(end_of_value(text_, i_), i_ + 1);
+      out_ += '"' + secrets_.mark(text_.substr(i_, end - i_)) + '"';
+      i_ = end;
+      return;
+    }
+    const char c = text_[i_];
+    if (c == '{' || c == '[') {
+      frames_.push_back({c == '{', c == '{', {}});
+      copy_to(i_ + 1);
+    } else if (c == '"') {
+      string();
+    } else {
+      copy_to(std::max(end_of_value(text_, i_), i_ + 1));
+    }
+  }
+
+  void string() {
+    const std::size_t end = end_of_string(text_, i_);
+    const std::string_view raw = inside_quotes(text_.substr(i_, end - i_));
+    const bool document = !raw.empty() && (raw.front() == '{' || raw.front() == '[');
+    if (document && depth_ < kMaxEmbedded) {
+      const std::string inner = unescape(raw);
+      const std::string redacted = redact_json(inner, secrets_, depth_ + 1);
+      if (redacted != inner) {
+        out_ += '"' + escape(redacted) + '"';
+        i_ = end;
+        return;
+      }
+    }
+    copy_to(end);
+  }
+
+  void copy_to(std::size_t end) {
+    out_ += text_.substr(i_, end - i_);
+    i_ = end;
+  }
+
+  std::string path() const {
+    std::string path = "$";
+    for (const Frame& frame : frames_) path += frame.object ? "." + frame.key : "[*]";
+    return path;
+  }
+
+  std::string_view text_;
+  const JsonSecrets& secrets_;
+  int depth_;
+  std::size_t i_ = 0;
+  std::string out_;
+  std::vector<Frame> frames_;
+};
+
+}  // namespace
+
+std::string redact_json(std::string_view text, const JsonSecrets& secrets, int depth) {
+  return Scanner(text, secrets, depth).run();
+}
+
+}  // namespace shadowtap::results

@@ -1,0 +1,174 @@
+#include "agent/results/sample_of.h"
+
+#include <fmt/format.h>
+
+#include <ctime>
+
+#include "agent/base/text.h"
+#include "agent/http/decode.h"
+
+namespace shadowtap::results {
+namespace {
+
+constexpr std::size_t kMaxBody = 64 << 10;
+constexpr std::size_t kMaxDifferences = 100;
+
+double milliseconds(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+bool is_text(std::string_view bytes) {
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto c = static_cast<unsigned char>(bytes[i]);
+    if (c == 0 || (c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f')) return false;
+    std::size_t more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 : c >> 3 == 30 ? 3 : SIZE_MAX;
+    if (more == SIZE_MAX) return false;
+    if (i + more >= bytes.size()) return i + 4 > bytes.size();  // cut inside a character
+    for (++i; more > 0; --more, ++i) {
+      if ((static_cast<unsigned char>(bytes[i]) & 0xc0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
+// The longest prefix of at most `max` bytes that ends no character in its middle.
+std::string_view cut(std::string_view text, std::size_t max) {
+  if (text.size() <= max) return text;
+  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xc0) == 0x80) --max;
+  return text.substr(0, max);
+}
+
+std::string base64(std::string_view bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63];
+    }
+  }
+  return out;
+}
+
+ShownMessage shown(const http::HeaderList& headers, const http::Body& body,
+                   const Redactor& redactor) {
+  ShownMessage message;
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    message.headers.emplace_back(headers.name(i), redactor.header(headers.name(i), headers.value(i)));
+  }
+  message.body_size = body.size;
+  std::string decoded;
+  std::string_view bytes = body.bytes;
+  if (const auto coding = headers.find("Content-Encoding"); coding && !bytes.empty()) {
+    http::DecodedBody result = http::decode_body(*coding, bytes, 4 * kMaxBody);
+    if (result.outcome != http::Decoding::kUnknownCoding) {
+      decoded = std::move(result.bytes);
+      bytes = decoded;
+    }
+  }
+  message.body_is_text = is_text(bytes);
+  if (!message.body_is_text) {
+    message.body = base64(bytes.substr(0, kMaxBody));
+  } else {
+    // A secret may straddle the cut: redact more than is kept.
+    const std::string_view most = cut(bytes, 4 * kMaxBody);
+    const std::string redacted = redactor.body(headers.find("Content-Type").value_or(""), most);
+    message.body = cut(redacted, kMaxBody);
+  }
+  return message;
+}
+
+ShownMessage shown(const http::Response& response, const Redactor& redactor) {
+  ShownMessage message = shown(response.headers, response.body, redactor);
+  message.status = response.status;
+  return message;
+}
+
+void add_differences(const Comparison& comparison, const Redactor& redactor, DiffRow& row) {
+  const auto* compared = std::get_if<Compared>(&comparison.ending);
+  if (compared == nullptr) return;
+  for (const diff::Difference& one : compared->candidate.all) {
+    if (row.differences.size() == kMaxDifferences) break;
+    ShownDifference shown;
+    shown.path = one.path;
+    shown.aggregated = one.aggregated;
+    shown.kind = diff::to_string(one.kind);
+    shown.original = redactor.value(one.path, one.aggregated, one.left);
+    shown.candidate = redactor.value(one.path, one.aggregated, one.right);
+    row.differences.push_back(std::move(shown));
+  }
+}
+
+void add_timings(const Comparison& comparison, std::map<std::string, double>& timings) {
+  const auto add = [&](const char* name, const std::optional<http::Answer>& answer) {
+    if (!answer || !answer->ok()) return;
+    timings[std::string(name) + "_first_byte"] = milliseconds(answer->to_first_byte);
+    timings[std::string(name) + "_last_byte"] = milliseconds(answer->to_last_byte);
+    timings[std::string(name) + "_round_trip"] = milliseconds(answer->round_trip);
+  };
+  if (comparison.original_first_byte) {
+    timings["original_first_byte"] = milliseconds(*comparison.original_first_byte);
+  }
+  if (comparison.original_last_byte) {
+    timings["original_last_byte"] = milliseconds(*comparison.original_last_byte);
+  }
+  add("candidate", comparison.candidate);
+  add("secondary", comparison.secondary);
+}
+
+}  // namespace
+
+DiffDetail detail_of(const Comparison& comparison, const std::string& service,
+                     const Redactor& redactor) {
+  DiffDetail detail;
+  detail.row.time = comparison.time;
+  detail.row.service = service;
+  detail.row.method = comparison.method;
+  detail.row.uri = redactor.target(comparison.target);
+  add_differences(comparison, redactor, detail.row);
+  const http::Exchange& exchange = comparison.exchange;
+  detail.request = shown(exchange.request.headers, exchange.request.body, redactor);
+  if (exchange.original) detail.original = shown(*exchange.original, redactor);
+  if (comparison.candidate && comparison.candidate->ok()) {
+    detail.candidate = shown(comparison.candidate->response, redactor);
+  }
+  if (comparison.secondary && comparison.secondary->ok()) {
+    detail.secondary = shown(comparison.secondary->response, redactor);
+  }
+  add_timings(comparison, detail.timings_ms);
+  if (const auto* error = std::get_if<ShadowError>(&comparison.ending)) {
+    detail.error = http::to_string(error->error);
+  }
+  return detail;
+}
+
+std::size_t bytes_of(const DiffDetail& detail) {
+  const auto message = [](const ShownMessage& m) {
+    std::size_t sum = m.body.size() + sizeof m;
+    for (const auto& [name, value] : m.headers) sum += name.size() + value.size() + 64;
+    return sum;
+  };
+  std::size_t sum = sizeof detail + detail.row.uri.size() + message(detail.request);
+  for (const ShownDifference& one : detail.row.differences) {
+    sum += sizeof one + one.path.size() + one.original.size() + one.candidate.size() +
+           one.aggregated.size();
+  }
+  if (detail.original) sum += message(*detail.original);
+  if (detail.candidate) sum += message(*detail.candidate);
+  if (detail.secondary) sum += message(*detail.secondary);
+  return sum + detail.timings_ms.size() * 80;
+}
+
+std::string to_text(WallTime time) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
+}
+
+}  // namespace shadowtap::results

@@ -1,0 +1,116 @@
+// All that is known of one service: its routes, what was counted for each, the noise
+// statistics, the samples and the verdict. Puts the units of this area together; knows
+// nothing of the store and of the API.
+//
+// Control thread. Owned by Results.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/results/hits.h"
+#include "agent/results/noise.h"
+#include "agent/results/pace.h"
+#include "agent/results/path_names.h"
+#include "agent/results/redaction.h"
+#include "agent/results/results.h"
+#include "agent/results/routes.h"
+#include "agent/results/samples.h"
+
+namespace shadowtap::results {
+
+// What is counted for a route besides differences.
+struct RouteCounts {
+  std::uint64_t exchanges = 0;
+  std::uint64_t compared = 0;
+  std::uint64_t errors = 0;         // shadow_error
+  std::uint64_t refused = 0;        // by us: stale, queue full, …
+  std::uint64_t not_comparable = 0;
+  std::uint64_t skipped = 0;
+  Histogram original, candidate, secondary;
+  Pace pace;
+  bool dirty = false;
+
+  void merge(const RouteCounts& other);
+};
+
+class Service {
+ public:
+  static Result<std::unique_ptr<Service>> make(const ServiceOptions& options,
+                                               const StoreOptions& store,
+                                               const Redactor& redactor,
+                                               std::size_t index);
+
+  void add(Comparison& comparison);
+  void tick(WallTime now);
+
+  std::vector<EndpointRow> endpoints() const;  // by method and route
+  std::optional<std::vector<FieldRow>> fields(const std::string& endpoint_id) const;
+  std::optional<RouteIndex> route_of(const std::string& endpoint_id) const;
+  DiffRow row_of(const Sample& sample) const;
+  std::vector<Finding> findings() const;
+  VerdictAnswer verdict(std::optional<std::uint64_t> min_compared,
+                        std::optional<double> max_mismatch_ratio) const;
+  std::vector<RouteMetrics> metrics() const;
+
+  void forget(WallTime now);
+  void set_ignored(const std::vector<std::string>& paths);
+  void set_rules(const diff::Rules& rules);
+  void set_epoch(const std::string& epoch, WallTime now);
+
+  const ServiceOptions& options() const { return options_; }
+  const Samples& samples() const { return samples_; }
+  const Noise& noise() const { return noise_; }
+  const RouteTable& routes() const { return routes_; }
+  const PathNames& names() const { return names_; }
+
+ private:
+  // Decided on arrival; never cleared.
+  struct Arrived {
+    std::array<std::uint64_t, kOutcomes> outcomes{};
+    std::uint64_t errors = 0;
+    Histogram original, candidate, secondary;
+  };
+
+  Service(const ServiceOptions& options, const StoreOptions& store, const Redactor& redactor,
+          RouteTable routes, std::size_t index);
+  RouteIndex file(const Comparison& comparison);
+  void add_compared(const Comparison& comparison, const Compared& compared, RouteIndex route);
+  void add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route);
+  void add_times(const Comparison& comparison, RouteIndex route);
+  void keep(const Comparison& comparison, RouteIndex route, const std::vector<std::uint32_t>& places,
+            Signature signature);
+  void note_rate(WallTime now);
+  void flag_ignored(RouteIndex route);
+  void merge(const RouteMerge& merge);
+  std::string id_of(RouteIndex route) const;
+  RouteCounts& counts(RouteIndex route);
+  std::optional<Finding> pace_finding(RouteIndex route, PaceTest test) const;
+  Finding path_finding(const RecordIndex& index) const;
+  bool worth_naming(const RecordIndex& index) const;
+  std::vector<RecordIndex> regressions() const;
+  void add_not_covered(std::vector<std::string>& out) const;
+  void add_route_needs(VerdictAnswer& answer) const;
+  std::uint64_t total_compared() const;
+
+  ServiceOptions options_;
+  const Redactor& redactor_;
+  RouteTable routes_;
+  PathNames names_;
+  Noise noise_;
+  Samples samples_;
+  HitBuilder candidate_hits_, control_hits_;
+  std::vector<RouteCounts> counts_;
+  std::vector<Arrived> arrived_;
+  std::vector<std::size_t> flagged_;  // records of a route already checked against ignored_
+  std::vector<std::string> ignored_;
+  Pace pace_;
+  WallTime since_{};
+  WallTime last_{};
+  double rate_ = 0;  // comparisons a second, smoothed over about 10 s
+  std::uint64_t rate_compared_ = 0;
+  WallTime rate_time_{};
+};
+
+}  // namespace shadowtap::results

@@ -1,0 +1,179 @@
+#include "agent/results/results.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/results/traffic.h"
+
+namespace shadowtap::results::test {
+namespace {
+
+using diff::Kind;
+using testing::Contains;
+using testing::Field;
+using testing::IsEmpty;
+using testing::Not;
+
+// The demo's shop for `seconds`: a value, a missing field, a reordered array, a status and
+// a slow route planted; a time and an id as noise everywhere.
+void visit_shop(Results& results, int seconds) {
+  std::uint64_t n = 0;
+  const auto noise = [&n] {
+    ++n;
+    return std::vector<diff::Difference>{
+        differs("$.meta.generatedAt", Kind::kValue, "\"2025-01-01T00:00:" + std::to_string(n) + "Z\"",
+                "\"2025-01-01T00:01:" + std::to_string(n) + "Z\""),
+        differs("$.meta.requestId", Kind::kValue, "\"a" + std::to_string(n) + "\"",
+                "\"b" + std::to_string(n) + "\"")};
+  };
+  const auto with = [&noise](diff::Difference planted) {
+    std::vector<diff::Difference> all = noise();
+    all.push_back(std::move(planted));
+    return all;
+  };
+  for (int s = 0; s < seconds; ++s) {
+    for (int i = 0; i < 5; ++i) {
+      const WallTime time = kStart + std::chrono::seconds(s) + i * 100ms;
+      const auto id = std::to_string(s * 5 + i);
+      const auto key = static_cast<std::uint64_t>(s * 5 + i + 1);
+      results.add(Made("GET", "/products/" + id, time, 1000 + key)
+                      .candidate(with(differs("$.price", Kind::kValue, "5." + id, "6." + id)))
+                      .secondary(noise())
+                      .comparison);
+      results.add(Made("GET", "/users/" + id, time, 2000 + key)
+                      .candidate(with(differs("$.email", Kind::kMissing, "\"e" + id + "\"", "")))
+                      .secondary(noise())
+                      .comparison);
+      results.add(Made("GET", "/search?q=chairs", time, 1)
+                      .candidate(with(differs("$.tags", Kind::kOrder, "[1,2]", "[2,1]")))
+                      .secondary(noise())
+                      .comparison);
+      results.add(Made("GET", "/invoices/" + id, time, 3000 + key)
+                      .candidate(with(differs("status", Kind::kStatus, "200", "500")))
+                      .secondary(noise())
+                      .status(200, 500)
+                      .comparison);
+      results.add(Made("GET", "/stats", time, 2)
+                      .candidate(noise())
+                      .secondary(noise())
+                      .candidate_takes(25ms)
+                      .comparison);
+      results.add(Made("GET", "/health", time, 3).candidate({}).secondary({}).comparison);
+    }
+    results.tick(kStart + std::chrono::seconds(s + 1));
+  }
+}
+
+class Shop : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = Results::open(one_service());
+    ASSERT_TRUE(opened);
+    results_ = std::move(*opened);
+    visit_shop(*results_, 15);
+  }
+  std::string endpoint(const std::string& route) const {
+    for (const EndpointRow& row : results_->endpoints("shop", "", 1000).rows) {
+      if (row.route == route) return row.id;
+    }
+    return {};
+  }
+  std::unique_ptr<Results> results_;
+};
+
+TEST_F(Shop, FindsEachPlantedDifferenceAndNoPlantedNoise) {
+  const auto found = results_->findings("shop");
+  const auto is = [](const char* route, const char* path, const char* status) {
+    return testing::AllOf(Field(&Finding::route, route), Field(&Finding::path, path),
+                          Field(&Finding::status, status));
+  };
+  EXPECT_THAT(found, testing::UnorderedElementsAre(
+                         is("/products/{id}", "$.price", "regression"),
+                         is("/users/{id}", "$.email", "regression"),
+                         is("/search", "$.tags", "regression"),
+                         is("/invoices/{id}", "status", "regression"),
+                         is("/stats", "(latency)", "slower")));
+}
+
+TEST_F(Shop, CallsNoiseNoiseAndSaysWhy) {
+  const auto fields = results_->fields(endpoint("/products/{id}"), "", 100);
+  ASSERT_TRUE(fields);
+  for (const FieldRow& row : fields->rows) {
+    EXPECT_EQ(row.verdict, row.path == "$.price" ? "regression" : "noise") << row.path;
+    EXPECT_THAT(row.explain, testing::HasSubstr("secondary")) << row.path;
+  }
+  EXPECT_EQ(fields->rows.size(), 3U);
+}
+
+TEST_F(Shop, DerivesOutcomesFromTodaysStatuses) {
+  const auto rows = results_->endpoints("", "", 100).rows;
+  ASSERT_EQ(rows.size(), 6U);
+  const auto outcomes = [&](const char* route) {
+    for (const EndpointRow& row : rows) {
+      if (row.route == route) return row.outcomes;
+    }
+    return std::map<std::string, std::uint64_t>{};
+  };
+  EXPECT_EQ(outcomes("/health")["match"], 75U);
+  EXPECT_EQ(outcomes("/stats")["noise"], 75U);  // also those that came before it was known
+  EXPECT_EQ(outcomes("/users/{id}")["mismatch"], 75U);
+}
+
+TEST_F(Shop, IgnoredPathsMoveTheirOutcomesToIgnored) {
+  results_->set_ignored("shop", {"$.price"});
+  const auto fields = results_->fields(endpoint("/products/{id}"), "", 100);
+  ASSERT_TRUE(fields);
+  EXPECT_THAT(fields->rows, Contains(testing::AllOf(Field(&FieldRow::path, "$.price"),
+                                                    Field(&FieldRow::ignored, true))));
+  EXPECT_THAT(results_->findings("shop"), Not(Contains(Field(&Finding::path, "$.price"))));
+}
+
+TEST_F(Shop, PagesThroughDiffsNewestFirstWithoutGapOrRepeat) {
+  DiffQuery query;
+  query.limit = 7;
+  std::vector<std::string> ids;
+  do {
+    const auto page = results_->diffs(query);
+    for (const DiffRow& row : page.rows) ids.push_back(row.id);
+    query.cursor = page.next;
+  } while (!query.cursor.empty());
+  EXPECT_GT(ids.size(), 20U);
+  EXPECT_TRUE(std::is_sorted(ids.rbegin(), ids.rend()));
+  EXPECT_EQ(std::adjacent_find(ids.begin(), ids.end()), ids.end());
+  ASSERT_TRUE(results_->diff(ids.front()));
+  EXPECT_EQ(results_->diff(ids.front())->row.id, ids.front());
+  EXPECT_FALSE(results_->diff("nonsense"));
+}
+
+TEST_F(Shop, FailsAndNamesTheRegressions) {
+  const VerdictAnswer answer = results_->verdict("shop", {}, {});
+  EXPECT_EQ(answer.verdict, "fail");
+  EXPECT_THAT(answer.reasons, Contains(testing::HasSubstr("GET /users/{id} $.email (missing)")));
+  EXPECT_EQ(answer.compared, 450U);
+}
+
+TEST_F(Shop, ForgettingStartsAnew) {
+  EXPECT_FALSE(results_->forget("no such service"));
+  EXPECT_TRUE(results_->forget("shop"));
+  EXPECT_THAT(results_->endpoints("", "", 100).rows, IsEmpty());
+  EXPECT_THAT(results_->findings(""), IsEmpty());
+  EXPECT_THAT(results_->diffs({}).rows, IsEmpty());
+  EXPECT_EQ(results_->verdict("shop", {}, {}).verdict, "inconclusive");
+}
+
+TEST(Verdict, PassesAfterEnoughCleanExchanges) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    if (i == 100) {
+      EXPECT_EQ((*results)->verdict("shop", {}, {}).verdict, "inconclusive");
+    }
+    (*results)->add(Made("GET", "/users/" + std::to_string(i), kStart + i * 10ms, i + 1)
+                        .candidate({})
+                        .secondary({})
+                        .comparison);
+  }
+  EXPECT_EQ((*results)->verdict("shop", {}, {}).verdict, "pass");
+}
+
+}  // namespace
+}  // namespace shadowtap::results::test
