@@ -8,16 +8,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <future>
-#include <thread>
 
 #include "agent/base/unique_fd.h"
+#include "tests/unit/api/running_server.h"
 
 namespace shadowtap::api {
 namespace {
@@ -100,38 +97,11 @@ class Client {
   bool connected = false;
 };
 
-class Running {
+class Running : public RunningServer {
  public:
-  explicit Running(ServerOptions options) {
-    auto started = Server::start(io_, options, small_router(), small_router());
-    EXPECT_TRUE(started) << started.error().message();
-    server = std::move(*started);
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~Running() {
-    boost::asio::post(io_, [this] { server->stop(); });
-    guard_.reset();
-    thread_.join();
-  }
-  ServerCounts counts() {
-    std::promise<ServerCounts> counts;
-    boost::asio::post(io_, [&] { counts.set_value(server->counts()); });
-    return counts.get_future().get();
-  }
-  std::unique_ptr<Server> server;
-
- private:
-  boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
-      io_.get_executor()};
-  std::thread thread_;
+  explicit Running(const ServerOptions& options)
+      : RunningServer(options, small_router(), small_router()) {}
 };
-
-ServerOptions any_port() {
-  ServerOptions options;
-  options.listen = "127.0.0.1:0";
-  return options;
-}
 
 std::string refused(ServerOptions options) {
   boost::asio::io_context io;
