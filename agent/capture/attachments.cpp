@@ -83,9 +83,7 @@ std::vector<AttachedAt> Attachments::list() const {
   std::vector<AttachedAt> list;
   for (const auto& [ifindex, attached] : attached_)
     for (const Hook& hook : attached.hooks)
-      list.push_back({attached.name,
-                      hook.point() == HookPoint::kIngress ? "ingress" : "egress",
-                      hook.mechanism() == Mechanism::kTcx ? "tcx" : "clsact"});
+      list.push_back({attached.name, name_of(hook.point()), name_of(hook.mechanism())});
   return list;
 }
 

@@ -11,9 +11,6 @@
 namespace shadowtap::capture {
 namespace {
 
-// Newer than the headers of libbpf 1.1 (linux/bpf.h, enum bpf_attach_type, 6.6).
-constexpr int kTcxIngress = 46;
-constexpr int kTcxEgress = 47;
 constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE without a relative: the head
 
 constexpr std::uint32_t kLoopback = 1;
@@ -22,15 +19,19 @@ bpf_tc_attach_point to_tc(HookPoint point) {
   return point == HookPoint::kIngress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
 
-const char* name_of(HookPoint point) {
-  return point == HookPoint::kIngress ? "ingress" : "egress";
-}
-
 std::string describe(std::uint32_t ifindex, HookPoint point) {
   return std::string(name_of(point)) + " of interface " + std::to_string(ifindex);
 }
 
 }  // namespace
+
+const char* name_of(HookPoint point) {
+  return point == HookPoint::kIngress ? "ingress" : "egress";
+}
+
+const char* name_of(Mechanism mechanism) {
+  return mechanism == Mechanism::kTcx ? "tcx" : "clsact";
+}
 
 Hook::Hook(Hook&& other) noexcept
     : ifindex_(other.ifindex_),
@@ -50,8 +51,7 @@ Hook& Hook::operator=(Hook&& other) noexcept {
 
 Result<Hook> Hook::attach_tcx(std::uint32_t ifindex, HookPoint point, int program) {
   LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBefore);
-  const auto type =
-      static_cast<bpf_attach_type>(point == HookPoint::kIngress ? kTcxIngress : kTcxEgress);
+  const auto type = static_cast<bpf_attach_type>(tcx_attach_type(point));
   const int fd = ::bpf_link_create(program, static_cast<int>(ifindex), type, &options);
   if (fd < 0) return errno_error("attach a TCX link to " + describe(ifindex, point), -fd);
   Hook hook(ifindex, point);

@@ -47,6 +47,14 @@ class Hook {
   std::uint32_t handle_ = 0;  // clsact; 0: nothing to remove
 };
 
+// The kernel's number for a TCX hook; newer than the headers of libbpf 1.1.
+constexpr int tcx_attach_type(HookPoint point) {
+  return point == HookPoint::kIngress ? 46 : 47;  // linux/bpf.h of 6.6
+}
+
+const char* name_of(HookPoint point);
+const char* name_of(Mechanism mechanism);
+
 // Whether this kernel takes TCX links: found by attaching `program` to lo and letting go.
 bool takes_tcx(int program);
 

@@ -1,18 +1,28 @@
-#include <algorithm>
-
-#include "agent/capture/interfaces.h"
 #include "agent/capture/leftovers.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "agent/capture/hook.h"
+#include "agent/capture/interfaces.h"
 #include "agent/capture/namespace_thread.h"
 #include "agent/capture/qdisc.h"
 
 namespace shadowtap::capture {
-namespace {
 
-const char* name_of(HookPoint point) {
-  return point == HookPoint::kIngress ? "ingress" : "egress";
+UniqueFd claim_filters() {
+  constexpr std::string_view kName = "shadowtap-filters";
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, kName.data(), kName.size());  // abstract: begins with 0
+  const auto size =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + kName.size());
+  if (fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size)) fd.reset();
+  return fd;
 }
-
-}  // namespace
 
 Result<std::vector<std::string>> remove_leftovers_here(bool dry_run) {
   auto interfaces = list_interfaces();
@@ -36,7 +46,13 @@ Result<std::vector<std::string>> remove_leftovers(const std::string& netns, bool
   auto inside = NamespaceThread::start(netns);
   if (!inside) return inside.error();
   Result<std::vector<std::string>> lines = std::vector<std::string>{};
-  (*inside)->run([&] { lines = remove_leftovers_here(dry_run); });
+  (*inside)->run([&] {
+    const UniqueFd claim = claim_filters();
+    if (claim || dry_run)
+      lines = remove_leftovers_here(dry_run);
+    else
+      lines = plain_error("a shadowtap is running here and the filters are its: stop it first");
+  });
   return lines;
 }
 

@@ -48,6 +48,7 @@ class LiveTap final : public Tap {
   TapOptions options_;
   std::unique_ptr<KernelObject> kernel_;
   std::unique_ptr<NamespaceThread> inside_;
+  UniqueFd claim_;  // while attached by clsact
   std::optional<Netlink> notices_;
   std::optional<Attachments> attachments_;
   Time changed_{};
@@ -75,7 +76,9 @@ Result<> LiveTap::attach() {
 }
 
 Result<> LiveTap::attach_here() {
-  if (auto removed = remove_leftovers_here(false); !removed) return removed.error();
+  claim_ = claim_filters();
+  if (claim_)
+    if (auto removed = remove_leftovers_here(false); !removed) return removed.error();
   // Before the list, so that no change falls between.
   auto notices = Netlink::open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!notices) return notices.error();
@@ -85,6 +88,9 @@ Result<> LiveTap::attach_here() {
   if (auto checked = check_choices(*interfaces); !checked) return checked;
   const bool tcx = !options_.force_clsact &&
                    takes_tcx(kernel_->program(HookPoint::kIngress, true));
+  if (!tcx && !claim_)
+    return plain_error("another shadowtap watches this namespace by clsact: stop it first");
+  if (tcx) claim_.reset();  // links clean up after themselves; several agents may attach
   attachments_.emplace(*kernel_, options_.interfaces, tcx);
   auto attached = attachments_->reconcile(*interfaces);
   if (attachments_->list().empty())
@@ -118,6 +124,7 @@ void LiveTap::detach() {
   if (!attachments_) return;
   inside_->run([&] { attachments_->detach(); });
   attachments_.reset();
+  claim_.reset();
   notices_.reset();
 }
 
