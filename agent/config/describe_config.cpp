@@ -79,12 +79,23 @@ void describe_alias(Fields& f, shadow::SessionAlias& alias) {
   }
 }
 
+void describe_impact(Fields& f, shadow::ImpactOptions& impact) {
+  field(f, "enabled", impact.on);
+  field(f, "period", impact.period);
+  field(f, "window", impact.window);
+  field(f, "delay", impact.delay);
+  if (impact.on && impact.window >= impact.period) {
+    f.complain("window", "window: must be shorter than the period");
+  }
+}
+
 void describe_dispatch(Fields& f, shadow::DispatchOptions& dispatch) {
   choice(f, "send", {"request", "response"}, dispatch.send);
   choice(f, "order", {"none", "connection", "happens-before"}, dispatch.order);
   field(f, "order_wait", dispatch.order_wait);
   choice(f, "trace", {"keep", "new", "drop"}, dispatch.trace);
   field(f, "guard", dispatch.guard);
+  f.group("impact", true, [&dispatch](Fields& impact) { describe_impact(impact, dispatch.impact); });
   field(f, "expires", dispatch.expires);
   structs(f, "aliases", dispatch.aliases, describe_alias);
   field(f, "middleware", dispatch.middleware);

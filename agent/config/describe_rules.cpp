@@ -5,13 +5,29 @@
 #include "agent/config/rules_file.h"
 
 namespace shadowtap::config {
+
+std::string compile_error(const diff::Rules& rules) {
+  std::string wrong;
+  static_cast<void>(diff::RuleSet::compile(rules, "", wrong));
+  return wrong;
+}
+
 namespace {
+
+// diff names the rule ("ignore[0] '$.a[': why"); here its place in the file does.
+std::string check_path(std::string_view path) {
+  diff::Rules rules;
+  rules.ignore.emplace_back().path = path;
+  std::string wrong = compile_error(rules);
+  const std::size_t quote = wrong.find("': ");
+  return quote == std::string::npos ? wrong : wrong.substr(quote + 3);
+}
 
 // What every rule has: where it holds, and why.
 template <class Rule>
 void describe_where(Fields& f, Rule& rule) {
   f.require("path");
-  field(f, "path", rule.path);
+  checked(f, "path", rule.path, check_path);
   field(f, "route", rule.route);
   field(f, "reason", rule.reason);
   checked(f, "expires", rule.expires, check_time);
@@ -70,6 +86,10 @@ Result<diff::Rules> load_rules(const std::string& path) {
   Complaints complaints{path, {}};
   diff::Rules rules;
   Reader::read(*root, complaints, [&rules](Fields& f) { describe(f, rules); });
+  if (complaints.all.empty()) {
+    const std::string wrong = compile_error(rules);
+    if (!wrong.empty()) complaints.add({}, wrong);
+  }
   if (!complaints.all.empty()) return plain_error(complaints.joined());
   return rules;
 }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <algorithm>
+#include <array>
+
+#include "agent/base/text.h"
 
 namespace shadowtap::config {
 namespace {
@@ -43,10 +45,16 @@ bool is_plain(std::string_view text) {
   });
 }
 
+// "5s", "64KiB": digits and a unit.
+bool is_measure(std::string_view text) {
+  const std::size_t unit = text.find_first_not_of("0123456789");
+  return unit != 0 && unit != std::string_view::npos &&
+         (parse_duration(text) || parse_size(text));
+}
+
 std::string scalar_text(const Node& node) {
-  const bool number = !node.scalar.empty() && node.scalar.front() >= '0' &&
-                      node.scalar.front() <= '9' && node.is_text;
-  return node.is_text && (number || !is_plain(node.scalar)) ? quoted(node.scalar) : node.scalar;
+  const bool plain = !node.is_text || is_plain(node.scalar) || is_measure(node.scalar);
+  return plain ? node.scalar : quoted(node.scalar);
 }
 
 void print_block(const Node& node, const std::string& indent, std::string& out);

@@ -39,7 +39,8 @@ void Reader::scalar(std::string_view key, const Scalar& scalar) {
   const Node* node = take(key, Node::Kind::kScalar, "a single value");
   if (!node) return;
   const std::string wrong = scalar.read(node->scalar);
-  if (!wrong.empty()) complaints_.add(node->place, std::string(key) + ": " + wrong);
+  if (wrong.empty()) return;
+  complaints_.add(node->place, std::string(item_of_.empty() ? key : item_of_) + ": " + wrong);
 }
 
 void Reader::group(std::string_view key, bool, const std::function<void(Fields&)>& describe) {
@@ -62,7 +63,7 @@ void Reader::read_item(const Node& item, std::size_t index, const List& list,
   if (item.kind == Node::Kind::kScalar && !list.word.empty()) {
     Node map = empty_map(item.place);
     map.add(list.word) = item;
-    Reader inner(map, complaints_);
+    Reader inner(map, complaints_, key);
     return list.describe(index, inner);
   }
   if (item.kind == Node::Kind::kMap && !list.only_words) {

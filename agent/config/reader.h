@@ -23,7 +23,9 @@ struct Complaints {
 class Reader final : public Fields {
  public:
   // `map` must be a map and outlive this.
-  Reader(const Node& map, Complaints& complaints) : map_(map), complaints_(complaints) {}
+  // `item_of`: the list whose item a lone word is; complaints about it then name the list.
+  Reader(const Node& map, Complaints& complaints, std::string_view item_of = {})
+      : map_(map), complaints_(complaints), item_of_(item_of) {}
 
   void scalar(std::string_view key, const Scalar& scalar) override;
   void group(std::string_view key, bool present,
@@ -47,6 +49,7 @@ class Reader final : public Fields {
 
   const Node& map_;
   Complaints& complaints_;
+  std::string_view item_of_;
   std::set<std::string, std::less<>> known_;
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "agent/config/checks.h"
+#include "agent/config/describe.h"
 
 namespace shadowtap::config {
 namespace {
@@ -33,6 +34,8 @@ class Validation {
                       "a secondary without a candidate has nothing to be compared with");
     }
     mirrors(service, index);
+    const std::string wrong = compile_error(service.compare);
+    if (!wrong.empty()) complaints_.add(place_in(root_, index, {"compare"}), "compare: " + wrong);
   }
 
   void api(const ApiOptions& api) {

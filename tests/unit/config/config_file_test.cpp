@@ -75,6 +75,32 @@ TEST(ConfigFile, WhatIsPrintedReadsBackAsItself) {
   EXPECT_THAT(printed, HasSubstr("path: \"$.items\""));
 }
 
+// Every key once, with a value that is not its default; also the reference for users.
+constexpr const char* kEverything = "deploy/examples/all-keys.yaml";
+
+TEST(ConfigFile, EveryKeyIsReadPrintedAndReadAgain) {
+  const Result<Config> first = load_config(kEverything);
+  ASSERT_TRUE(first) << first.error().message();
+  const std::string printed = print_config(*first);
+  const Result<Config> second = parse_config(printed, "printed");
+  ASSERT_TRUE(second) << second.error().message() << "\n" << printed;
+  EXPECT_EQ(print_config(*second), printed);
+  // Whatever is in the text is in what is printed: no key is read and then forgotten.
+  for (const char* value :
+       {"0.0.0.0:9901", "1MiB", "95223809", "eth1:host", "veth1:leaf", "/base", "^/v1/(.*)",
+        "cookie:sid", "happens-before", "header:X-Cell", "it's \\\"odd\\\"", "mirror-2", "additive",
+        "0.25", "12.5", "follow_redirects: 1", "resolve_interval: 3s", "./middleware --flag", "x-trace"}) {
+    EXPECT_THAT(printed, HasSubstr(value));
+  }
+}
+
+TEST(ConfigFile, SecretsAreNeverPrinted) {
+  const std::string printed = print_config(load_config(kEverything).value());
+  EXPECT_THAT(printed, testing::Not(HasSubstr("s3cret"))) << printed;
+  EXPECT_THAT(printed, HasSubstr("https://user:***@candidate:8443/base"));
+  EXPECT_THAT(printed, HasSubstr("https://hooks.example/***"));
+}
+
 TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
   struct {
     const char* text;
@@ -93,7 +119,7 @@ TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
       {"listen:", "f.yaml:1:1: listen: needs a value"},
       {"services: {a: 1}", "f.yaml:1:11: services: must be a list"},
       {"services: [a]", "f.yaml:1:12: services: each item must be a map"},
-      {"services:\n- {name: a, ports: [0]}", "f.yaml:2:21: item: '0' is not a port"},
+      {"services:\n- {name: a, ports: [0]}", "f.yaml:2:21: ports: '0' is not a port"},
       {"services:\n- {name: a, ports: [1], ports: [2]}", "stands here again"},
       {"services:\n- {name: a, ports: [1], interfaces: all}", "must be auto or a list"},
       {"services:\n- {name: a, ports: [1]}\n- {name: b, ports: [1]}", "f.yaml:3:20: port 1 is given twice"},
@@ -113,6 +139,14 @@ TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
       {"capture: {ring: 100}", "power of two"},
       {"capture: {mark: 0x4000}", "kube-proxy"},
       {"a: 1\n---\nb: 2", "only one document"},
+      {"listen: 0.0.0.0:9900", "f.yaml:1:9: listen: 0.0.0.0:9900 is not loopback: give --api-token-file"},
+      {"services:\n- {name: a, ports: [1], compare: {ignore: ['$.a[']}}", "f.yaml:2:44: ignore: at 5"},
+      {"services:\n- {name: a, ports: [1], compare: {tolerance: [{path: $.a}]}}", "needs absolute"},
+      {"services:\n- {name: a, ports: [1], targets: {candidate: {url: 'http://x', tls: {key_file: k}}}}",
+       "go together"},
+      {"services:\n- {name: a, ports: [1], aliases: [{}]}", "needs either"},
+      {"services:\n- {name: a, ports: [1], targets: {candidate: {url: 'http://x', headers: {set: {'X Y': a}}}}}",
+       "is not a header"},
   };
   for (const auto& mistake : mistakes) {
     EXPECT_THAT(complaint(mistake.text), HasSubstr(mistake.sentence)) << mistake.text;
