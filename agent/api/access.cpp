@@ -56,7 +56,8 @@ bool is_local_name(std::string_view host) {
 
 // What tells nothing: liveness, and the page, which asks for the token itself.
 bool is_open_to_all(const Request& request) {
-  return request.method != "POST" && (request.path.empty() || request.path.front() == "healthz");
+  if (request.method != "GET" && request.method != "HEAD") return false;
+  return request.path.empty() || request.path.front() == "web" || request.path.front() == "healthz";
 }
 
 }  // namespace

@@ -1,0 +1,28 @@
+# Writes the files FILES (separated by |, in SOURCE) as C++ text into OUTPUT.
+string(REPLACE "|" ";" files "${FILES}")
+set(rows "")
+foreach(file ${files})
+  file(READ "${SOURCE}/${file}" content)
+  if(file MATCHES "html$")
+    set(type "text/html; charset=utf-8")
+  elseif(file MATCHES "css$")
+    set(type "text/css; charset=utf-8")
+  else()
+    set(type "text/javascript; charset=utf-8")
+  endif()
+  string(APPEND rows "    {\"${file}\", \"${type}\", R\"~asset~(${content})~asset~\"},\n")
+endforeach()
+file(WRITE "${OUTPUT}" "#include \"agent/web/assets.h\"
+
+namespace shadowtap::web {
+namespace {
+
+constexpr Asset kAssets[] = {
+${rows}};
+
+}  // namespace
+
+std::span<const Asset> assets() { return kAssets; }
+
+}  // namespace shadowtap::web
+")

@@ -1,0 +1,100 @@
+// The first view: why the verdict is what it is, what was seen, and every endpoint.
+import {call, query} from './api.js';
+import {bar, count, h, ms, percent, sum, table, tag} from './dom.js';
+
+function verdictPanel(verdict) {
+  const need = (n) => `needs ${n.route ? `${n.route}: ` : ''}about ${count(n.comparisons)} more comparisons`
+    + (n.eta_seconds ? `, ${Math.ceil(n.eta_seconds / 60)} min at this rate` : '');
+  const lines = [...verdict.reasons, ...verdict.needs.map(need)];
+  return h('section', {class: 'panel'},
+    h('h2', null, 'Verdict ', tag(verdict.verdict)),
+    h('p', {class: 'dim'}, `${count(verdict.compared)} compared since `,
+      new Date(verdict.since).toLocaleString(), `, α = ${verdict.alpha}`),
+    lines.length ? h('ul', null, lines.map((line) => h('li', null, line))) : null);
+}
+
+const kParts = [
+  ['compared', 'good'], ['shadow_error', 'bad'], ['not_comparable', 'open'],
+  ['refused', 'open'], ['skipped', 'dim'], ['in_flight', 'dim'],
+];
+
+function coveragePanel(ledger, capture) {
+  const parts = kParts.map(([name, kind]) => {
+    const value = ledger[name];
+    return {name: name.replace('_', ' '), kind, value, n: typeof value === 'number' ? value : sum(value)};
+  });
+  const reasons = (value) => Object.entries(value).filter(([, n]) => n)
+    .map(([reason, n]) => `${reason} ${count(n)}`).join(', ');
+  const lost = sum(capture.lost);
+  return h('section', {class: 'panel'},
+    h('h2', null, 'Coverage'),
+    h('p', null, `${count(ledger.captured)} exchanges captured`), bar(parts),
+    h('ul', null, parts.filter((p) => p.n).map((p) => h('li', null, `${p.name} ${count(p.n)}`,
+      typeof p.value === 'object' && h('span', {class: 'dim'}, ` (${reasons(p.value)})`)))),
+    h('p', {class: 'dim'}, `packets: ${count(capture.delivered)} of ${count(capture.matched)} delivered`,
+      lost ? `, lost ${reasons(capture.lost)}` : ''));
+}
+
+function targetPanel(service) {
+  const target = (t) => h('li', null, h('strong', null, t.role), ' ', t.url, ' ', tag(t.state),
+    t.insecure && ' certificate not verified',
+    t.next_probe && h('span', {class: 'dim'}, ` next try ${new Date(t.next_probe).toLocaleTimeString()}`));
+  const at = (a) => `${a.interface} ${a.direction} (${a.mechanism})`;
+  return h('section', {class: 'panel'},
+    h('h2', null, 'Targets'),
+    service.targets.length ? h('ul', null, service.targets.map(target))
+      : h('p', null, 'None: observing only, nothing leaves this host.'),
+    h('p', {class: 'dim'}, `sampling ${service.effective_sample} %`,
+      service.sending_expired && ', sending has expired', '; port ', service.ports.join(', '),
+      service.attachments.length ? ` on ${service.attachments.map(at).join(', ')}` : ''));
+}
+
+function impactPanel(impact) {
+  const both = (pair) => `${ms(pair.with)} / ${ms(pair.without)} ms`;
+  return h('section', {class: 'panel'},
+    h('h2', null, 'Impact on the service ', tag(impact.verdict)),
+    h('ul', null,
+      h('li', null, 'p50 with / without shadows: ', both(impact.original_p50_ms)),
+      h('li', null, 'p99 with / without shadows: ', both(impact.original_p99_ms)),
+      h('li', null, 'errors: ', percent(impact.error_share.with), ' / ', percent(impact.error_share.without))),
+    h('p', {class: 'dim'}, `agent: ${(impact.cost.cpu_cores ?? 0).toFixed(2)} cores, `,
+      `${Math.round(impact.cost.rss_bytes / 1048576)} MiB`));
+}
+
+const outcomeParts = (outcomes) => [
+  {name: 'match', n: outcomes.match ?? 0, kind: 'good'},
+  {name: 'noise', n: outcomes.noise ?? 0, kind: 'dim'},
+  {name: 'ignored', n: outcomes.ignored ?? 0, kind: 'dim'},
+  {name: 'mismatch', n: outcomes.mismatch ?? 0, kind: 'bad'},
+  {name: 'error', n: outcomes.error ?? 0, kind: 'bad'},
+];
+
+function endpointTable(endpoints) {
+  const rows = [...endpoints].sort((a, b) => (b.mismatch_ratio ?? 0) - (a.mismatch_ratio ?? 0)
+    || b.exchanges - a.exchanges);
+  const latency = (l) => `${ms(l.p50)} / ${ms(l.p99)}`;
+  return table('Endpoints', [
+    {name: 'Endpoint'}, {name: 'Differing', number: true}, {name: 'Outcomes'},
+    {name: 'Exchanges', number: true}, {name: 'Compared', number: true},
+    {name: 'Original p50 / p99 ms', number: true}, {name: 'Candidate p50 / p99 ms', number: true},
+  ], rows.map((e) => [
+    h('a', {href: `#/endpoint/${encodeURIComponent(e.id)}`}, `${e.method} ${e.route}`),
+    percent(e.mismatch_ratio), bar(outcomeParts(e.outcomes)), count(e.exchanges), count(e.compared),
+    latency(e.latency_ms.original), latency(e.latency_ms.candidate),
+  ]));
+}
+
+export async function overview({service, status}) {
+  const [verdict, impact, page] = await Promise.all([
+    call(`verdict${query({service: service.name})}`), call('impact'),
+    call(`endpoints${query({service: service.name, limit: 1000})}`),
+  ]);
+  const ledger = status.coverage.services.find((s) => s.name === service.name);
+  return [
+    h('div', {class: 'panels'}, verdictPanel(verdict),
+      ledger && coveragePanel(ledger, status.coverage.capture), targetPanel(service), impactPanel(impact)),
+    h('h2', null, 'Endpoints'),
+    page.endpoints.length ? endpointTable(page.endpoints)
+      : h('p', null, 'No exchange yet. The agent watches the port; send the service some traffic.'),
+  ];
+}
