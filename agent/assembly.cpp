@@ -45,9 +45,9 @@ class Tapped final : public stream::Reader {
     if (conversation_.stopped()) skip_for_ever();
   }
   void gap(Direction direction, std::int64_t from, std::int64_t to, stream::GapCause,
-           Time) override {
-    direction == Direction::kToServer ? conversation_.client_gap(from, to)
-                                      : conversation_.server_gap(from, to);
+           Time time) override {
+    direction == Direction::kToServer ? conversation_.client_gap(from, to, time)
+                                      : conversation_.server_gap(from, to, time);
   }
   void end(Direction direction, Time time) override {
     if (direction == Direction::kToClient) conversation_.server_end(time);
@@ -88,7 +88,8 @@ Assembly::Assembly(const AssemblyOptions& options, http::ExchangeSink& sink, Tel
 
 std::unique_ptr<stream::Reader> Assembly::make_reader(const stream::ConnectionStart& start) {
   const http::Conversation::Identity identity{next_connection_++, start.service,
-                                              start.flow.client, start.flow.server};
+                                              start.flow.client, start.flow.server,
+                                              start.time};
   return std::make_unique<Tapped>(context_, tell_tap_, identity, start);
 }
 

@@ -15,6 +15,7 @@ void advance(Bytes& bytes, std::size_t n) {
 Conversation::Conversation(ConversationContext& context, const Identity& identity, bool from_start)
     : context_(context),
       identity_(identity),
+      last_(identity.begun),
       sync_(from_start ? Sync::kInStep : Sync::kSeeking) {}
 
 Conversation::~Conversation() = default;
@@ -54,14 +55,15 @@ bool Conversation::begin_request(const Bytes& bytes) {
       confirm();
     } else {
       pipelines_ = pipelines_ || !pending_.empty();
-      out_of_step("pipelined after a gap");
+      out_of_step("pipelined after a gap", Side::kClient);
     }
   }
   if (sync_ == Sync::kSeeking) {
-    if (!quiet_point(bytes)) return false;
+    if (!quiet_point(bytes)) return dropped(Side::kClient), false;
     sync_ = Sync::kUnconfirmed;
     context_.events.add(ConversationEvent::kResynchronised);
   }
+  pipelines_ = pipelines_ || !pending_.empty();
   request_ = context_.parsers.take();
   request_->start_request();
   request_start_ = bytes.offset;
@@ -72,7 +74,6 @@ bool Conversation::begin_request(const Bytes& bytes) {
 // From here on the server may answer.
 void Conversation::head_read() {
   head_told_ = true;
-  pipelines_ = pipelines_ || !pending_.empty();
   const Request& request = request_->request();
   Pending pending;
   pending.start = request_start_;
@@ -110,7 +111,8 @@ void Conversation::request_read(Time time) {
     if (pending.opened) tell(std::move(*early));
     pop_pending();
   } else if (pending_.size() > context_.options.max_pending) {
-    out_of_step("too many pending");
+    pipelines_ = true;
+    out_of_step("too many pending", Side::kClient);
   }
 }
 
@@ -127,9 +129,8 @@ void Conversation::server_bytes(const Bytes& bytes) {
   if (stopped()) return;
   server_seen_ = bytes.offset + static_cast<std::int64_t>(bytes.bytes.size());
   if (sync_ == Sync::kSeeking) {
-    if (bytes.starts_segment && bytes.bytes.substr(0, 7) == "HTTP/1.") {
-      unpaired_response("no request seen");
-    }
+    if (looks_like_upgrade(bytes)) return stop(ConversationEvent::kUpgraded);
+    dropped(Side::kServer);
   } else if (!held_server_.empty()) {
     hold(held_server_, bytes);
   } else {
@@ -146,7 +147,7 @@ void Conversation::read_server(Bytes bytes) {
     const auto progress = response_->feed(bytes.bytes);
     advance(bytes, progress.consumed);
     if (progress.state == MessageParser::State::kError) {
-      return out_of_step(to_string(response_->error()));
+      return out_of_step(to_string(response_->error()), Side::kServer);
     }
     if (progress.state == MessageParser::State::kComplete) response_read(bytes.time);
   }
@@ -157,7 +158,10 @@ bool Conversation::begin_response(const Bytes& bytes) {
   if (sync_ == Sync::kUnconfirmed) {
     // The server had not even received the request: this answers another one.
     const bool too_early = pending != nullptr && bytes.acknowledged <= pending->start;
-    if (pending == nullptr || too_early) return out_of_step("unexpected response"), false;
+    if (pending == nullptr || too_early) {
+      pipelines_ = true;
+      return out_of_step("unexpected response", Side::kServer), false;
+    }
   }
   if (pending == nullptr && speaks_first(bytes)) return stop(ConversationEvent::kNotHttp), false;
   if (pending == nullptr) return hold(held_server_, bytes), false;
@@ -168,7 +172,9 @@ bool Conversation::begin_response(const Bytes& bytes) {
 
 void Conversation::response_read(Time time) {
   if (response_->interim()) {
-    if (++interim_ > 64) return out_of_step(to_string(ParseError::kTooManyInterim));
+    if (++interim_ > 64) {
+      return out_of_step(to_string(ParseError::kTooManyInterim), Side::kServer);
+    }
     return response_->start_response(unanswered()->answer_to);
   }
   interim_ = 0;
@@ -204,8 +210,7 @@ void Conversation::tell(Answered answered) {
 
 void Conversation::pop_pending() {
   pending_.erase(pending_.begin());
-  if (!forgetful_ || !pending_.empty()) return;
-  out_of_step("gap");
+  if (forgetful_ && pending_.empty()) out_of_step("gap", Side::kServer);
 }
 
 // Answers that came before the request they belong to was read.
@@ -244,7 +249,8 @@ Conversation::HeldQueue Conversation::take(HeldQueue& queue) {
 void Conversation::hold(HeldQueue& queue, const Bytes& bytes) {
   if (held_ + bytes.bytes.size() > context_.options.max_held) {
     context_.events.add(ConversationEvent::kHeldTooMuch);
-    return out_of_step("held too much");
+    pipelines_ = true;
+    return out_of_step("held too much", Side::kClient);
   }
   held_ += bytes.bytes.size();
   queue.push_back({bytes.offset, std::string(bytes.bytes), bytes.acknowledged,

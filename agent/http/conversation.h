@@ -8,9 +8,10 @@
 // outstanding.
 //
 //   state        client bytes            server bytes            gap / bad message
-//   seeking      a plausible request     dropped; a message is   stays
+//   seeking      a plausible request     dropped, each turn      stays
 //                at a quiet point:       told as unpaired
-//                -> unconfirmed
+//                -> unconfirmed;
+//                else as the server's
 //   unconfirmed  next request at a quiet nothing pending:        -> seeking, all lost
 //                point: -> in step       -> seeking, all lost
 //                else -> seeking
@@ -98,6 +99,7 @@ class Conversation {
     std::uint16_t service = 0;
     Endpoint client;
     Endpoint server;
+    Time begun;
   };
   Conversation(ConversationContext& context, const Identity& identity, bool from_start);
   ~Conversation();
@@ -106,8 +108,8 @@ class Conversation {
 
   void client_bytes(const Bytes& bytes);
   void server_bytes(const Bytes& bytes);
-  void client_gap(std::int64_t from, std::int64_t to);
-  void server_gap(std::int64_t from, std::int64_t to);
+  void client_gap(std::int64_t from, std::int64_t to, Time time);
+  void server_gap(std::int64_t from, std::int64_t to, Time time);
   void server_end(Time time);
   void closed(const Ending& ending, Time time);
   void tick(Time now);
@@ -119,6 +121,7 @@ class Conversation {
 
  private:
   enum class Sync : std::uint8_t { kSeeking, kUnconfirmed, kInStep, kStopped };
+  enum class Side : std::uint8_t { kNone, kClient, kServer };
 
   // A request whose answer is awaited. The last one may still be coming itself.
   struct Pending {
@@ -169,12 +172,15 @@ class Conversation {
   // conversation_sync.cpp: where pairing starts, stops and starts again
   bool quiet_point(const Bytes& bytes) const;
   bool looks_like_tls(const Bytes& bytes) const;
+  bool looks_like_upgrade(const Bytes& bytes) const;
   bool speaks_first(const Bytes& bytes) const;
   bool refused_expectation(const Bytes& bytes) const;
   void drop_refused_request();
   void confirm();
   void stop(ConversationEvent why);
-  void out_of_step(const char* why);
+  // `last` sent what broke it; after a client's bytes an answer may be outstanding.
+  void out_of_step(const char* why, Side last);
+  void dropped(Side side);
   void forget_client(const char* why);
   void lose_pending(OriginalLoss loss, const char* detail);
   void lose_unconfirmed(const char* detail);
@@ -202,6 +208,7 @@ class Conversation {
   std::uint32_t requests_ = 0;
   std::uint32_t interim_ = 0;
   Sync sync_;
+  Side last_dropped_ = Side::kNone;  // while seeking: whose bytes came last
   bool head_told_ = false;     // request_ stands in pending_
   bool forgetful_ = false;     // the client's stream is lost: only what is pending is read
   bool no_more_answers_ = false;  // the server said it closes

@@ -10,11 +10,13 @@ namespace {
 // "METHOD SP target SP HTTP/1." as far as the piece goes; methods in capitals only, since
 // this is a guess in the middle of a stream.
 bool looks_like_request(std::string_view bytes) {
-  const std::size_t method = bytes.substr(0, 33).find(' ');
-  if (method == std::string_view::npos || method < 3) return false;
-  const bool capitals = std::all_of(bytes.begin(), bytes.begin() + static_cast<long>(method),
-                                    [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; });
-  if (!capitals) return false;
+  const std::size_t method = bytes.find(' ');
+  const std::string_view token = bytes.substr(0, method);
+  const bool capitals = std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  });
+  if (!capitals || token.empty() || token.size() > 32) return false;
+  if (method == std::string_view::npos) return true;
   const std::string_view line = bytes.substr(method + 1, bytes.find('\n') - method - 1);
   const std::size_t target = line.find(' ');
   if (target == 0) return false;
@@ -25,11 +27,21 @@ bool looks_like_request(std::string_view bytes) {
 
 }  // namespace
 
-// A request begins here, and the client had then received all that the server sent.
+// A request begins here, the client had then received all that the server sent, and the
+// server has spoken since the client's last bytes that we could not follow. A client that
+// was seen to pipeline must have been quiet as well.
 bool Conversation::quiet_point(const Bytes& bytes) const {
   if (!bytes.starts_segment || bytes.acknowledged != server_seen_) return false;
-  if (pipelines_ && bytes.time - last_ < context_.options.quiet) return false;
+  const bool unsure = pipelines_ || last_dropped_ == Side::kClient;
+  if (unsure && bytes.time - last_ < context_.options.quiet) return false;
   return looks_like_request(bytes.bytes);
+}
+
+// A turn of bytes that belong to no exchange.
+void Conversation::dropped(Side side) {
+  if (std::exchange(last_dropped_, side) == side) return;
+  if (side == Side::kClient) unpaired_request("out of step");
+  if (side == Side::kServer) unpaired_response("no request seen");
 }
 
 // RFC 8446 section 5.1: content type 20 to 23, legacy version 3.0 to 3.4.
@@ -37,6 +49,11 @@ bool Conversation::looks_like_tls(const Bytes& bytes) const {
   const std::string_view b = bytes.bytes;
   return requests_ == 0 && bytes.starts_segment && b.size() >= 3 && b[0] >= 20 && b[0] <= 23 &&
          b[1] == 3 && b[2] >= 0 && b[2] <= 4;
+}
+
+// What follows looks like anything, HTTP included.
+bool Conversation::looks_like_upgrade(const Bytes& bytes) const {
+  return bytes.starts_segment && bytes.bytes.substr(0, 12) == "HTTP/1.1 101";
 }
 
 // The server's first bytes, before any request, are not an answer that overtook one.
@@ -82,8 +99,10 @@ void Conversation::stop(ConversationEvent why) {
 }
 
 // Which answer belongs to which request is no longer certain.
-void Conversation::out_of_step(const char* why) {
+void Conversation::out_of_step(const char* why, Side last) {
   context_.events.add(ConversationEvent::kOutOfStep);
+  const bool tunnel = std::any_of(pending_.begin(), pending_.end(),
+                                  [](const Pending& p) { return p.upgrade; });
   drop_request(why);
   drop_response();
   lose_pending(OriginalLoss::kLost, why);
@@ -91,14 +110,17 @@ void Conversation::out_of_step(const char* why) {
   held_server_.clear();
   held_client_.clear();
   held_ = 0;
-  sync_ = Sync::kSeeking;
+  // Unknown whether the server took up the offer: then nothing after it need be HTTP.
+  sync_ = tunnel ? Sync::kStopped : Sync::kSeeking;
+  last_dropped_ = last;
   forgetful_ = no_more_answers_ = false;
 }
 
 // The client's stream cannot be followed; what is pending can still be answered.
 void Conversation::forget_client(const char* why) {
-  if (sync_ == Sync::kUnconfirmed) return out_of_step(why);
+  if (sync_ == Sync::kUnconfirmed) return out_of_step(why, Side::kClient);
   const bool answerable = head_told_ && request_;
+  pipelines_ = pipelines_ || (!answerable && !pending_.empty());
   if (!answerable) drop_request(why);
   if (answerable) {
     unpaired_request(why);
@@ -110,10 +132,12 @@ void Conversation::forget_client(const char* why) {
     }
   }
   forgetful_ = true;
-  if (pending_.empty()) out_of_step(why);
+  if (pending_.empty()) out_of_step(why, Side::kClient);
 }
 
-void Conversation::client_gap(std::int64_t from, std::int64_t to) {
+void Conversation::client_gap(std::int64_t from, std::int64_t to, Time time) {
+  last_ = time;
+  if (sync_ == Sync::kSeeking) last_dropped_ = Side::kClient;
   if (stopped() || forgetful_ || sync_ == Sync::kSeeking) return;
   const auto missing = static_cast<std::uint64_t>(to - from);
   if (!request_ || request_->can_skip() < missing) return forget_client("gap");
@@ -121,13 +145,15 @@ void Conversation::client_gap(std::int64_t from, std::int64_t to) {
   release_server();
 }
 
-void Conversation::server_gap(std::int64_t from, std::int64_t to) {
+void Conversation::server_gap(std::int64_t from, std::int64_t to, Time time) {
+  last_ = time;
   server_seen_ = to;
+  if (sync_ == Sync::kSeeking) last_dropped_ = Side::kServer;
   if (stopped() || sync_ == Sync::kSeeking) return;
   const auto missing = static_cast<std::uint64_t>(to - from);
   if (no_more_answers_) return;
   if (!held_server_.empty() || !response_ || response_->can_skip() < missing) {
-    return out_of_step("gap");
+    return out_of_step("gap", Side::kServer);
   }
   if (response_->skip(missing) == MessageParser::State::kComplete) response_read(last_);
 }

@@ -65,6 +65,10 @@ void Connection::take_reset(const net::Segment& segment) {
 void Connection::make_reader(const net::Segment& segment, const MakeReader& make) {
   counters_.events.add(handshake_ ? ConnectionEvent::kOpened : ConnectionEvent::kMidStream);
   reader_ = make({flow_, service_, flow_hash_, handshake_, segment.time});
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    const std::int64_t lost = half(d).next();
+    if (lost > 0) half_gap(d, 0, lost, GapCause::kCapture, segment.time);
+  }
 }
 
 bool Connection::replaced_by(const net::Segment& segment) const {
