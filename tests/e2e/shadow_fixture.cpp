@@ -1,14 +1,20 @@
 #include "tests/e2e/shadow_fixture.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
@@ -59,7 +65,7 @@ struct Imposter::State {
   }
 };
 
-Imposter::Imposter(Script script, std::string unix_path)
+Imposter::Imposter(Script script, std::string unix_path, std::uint16_t port)
     : state_(std::make_shared<State>()), unix_path_(std::move(unix_path)) {
   state_->script = std::move(script);
   if (unix_path_.empty()) {
@@ -67,6 +73,9 @@ Imposter::Imposter(Script script, std::string unix_path)
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    const int one = 1;
+    ::setsockopt(state_->listener.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     socklen_t size = sizeof address;
     EXPECT_EQ(::bind(state_->listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
     ::getsockname(state_->listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
@@ -189,6 +198,79 @@ const http::Answer& Collector::answer(http::ExchangeId id, Role role) const {
   const TargetOutcome* const outcome = find(id, role);
   const auto* answer = outcome == nullptr ? nullptr : std::get_if<http::Answer>(outcome);
   return answer == nullptr ? none : *answer;
+}
+
+Program::Program() {
+  char name[] = "/tmp/shadowtap-test-XXXXXX";
+  directory_ = ::mkdtemp(name);
+}
+
+Program::~Program() {
+  stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+void Program::write(const std::string& name, std::string_view text) const {
+  std::ofstream(directory_ + "/" + name) << text;
+}
+
+int Program::spawn(const std::vector<std::string>& arguments) const {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, (directory_ + "/stdout").c_str(),
+                                   O_CREAT | O_WRONLY | O_APPEND, 0600);
+  posix_spawn_file_actions_addopen(&actions, 2, (directory_ + "/stderr").c_str(),
+                                   O_CREAT | O_WRONLY | O_APPEND, 0600);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  int pid = 0;
+  const int failed = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return failed == 0 ? pid : 0;
+}
+
+bool Program::run(const std::vector<std::string>& arguments) const {
+  const int pid = spawn(arguments);
+  int status = -1;
+  return pid != 0 && ::waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+void Program::start(const std::vector<std::string>& arguments) { pid_ = spawn(arguments); }
+
+void Program::stop() {
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGTERM);
+  ::waitpid(std::exchange(pid_, 0), nullptr, 0);
+}
+
+std::uint16_t Program::free_port() {
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size);
+  ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin_port);
+}
+
+bool Program::wait_for_port(std::uint16_t port) {
+  const Time end = Time::clock::now() + std::chrono::seconds(10);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  while (Time::clock::now() < end) {
+    const UniqueFd probe(::socket(AF_INET, SOCK_STREAM, 0));
+    if (::connect(probe.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
 }
 
 TargetOptions& Bench::add(Role role, const std::string& url) {

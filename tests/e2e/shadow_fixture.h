@@ -25,7 +25,8 @@ class Imposter {
   // What one connection does; ends when it returns. `number` counts connections from 0.
   using Script = std::function<void(int descriptor, int number)>;
 
-  explicit Imposter(Script script, std::string unix_path = "");
+  // `port` 0: of the kernel's choice.
+  explicit Imposter(Script script, std::string unix_path = "", std::uint16_t port = 0);
   ~Imposter();
 
   std::uint16_t port() const { return port_; }
@@ -62,6 +63,29 @@ class Collector : public AnswerSink {
   std::vector<std::pair<http::ExchangeId, Role>> order;
   std::map<std::pair<http::ExchangeId, Role>, TargetOutcome> outcomes;
   std::size_t repeated = 0;  // answered more than once
+};
+
+// A program of the test, in a directory of its own; ended and removed with it.
+class Program {
+ public:
+  Program();
+  ~Program();
+
+  const std::string& directory() const { return directory_; }
+  void write(const std::string& name, std::string_view text) const;
+  // Runs to its end; true if it exits with 0.
+  bool run(const std::vector<std::string>& arguments) const;
+  void start(const std::vector<std::string>& arguments);
+  void stop();
+  int pid() const { return pid_; }
+  static std::uint16_t free_port();
+  static bool wait_for_port(std::uint16_t port);
+
+ private:
+  int spawn(const std::vector<std::string>& arguments) const;
+
+  std::string directory_;
+  int pid_ = 0;
 };
 
 struct Bench {
