@@ -1,0 +1,189 @@
+// What the program knows of a flow: ownership, loss, verdicts, pressure. Each test says
+// what packets pass and which records come.
+
+#include "tests/bpf/program_run.h"
+
+namespace shadowtap::testing {
+namespace {
+
+using net::Direction;
+
+// The initial sequence number is an axis: wrap-around must not matter.
+class FlowTable : public ProgramRun, public ::testing::WithParamInterface<std::uint32_t> {
+ protected:
+  Frame data(std::uint32_t offset, std::string payload) const {
+    Frame frame;
+    frame.sequence = GetParam() + offset;
+    frame.payload = std::move(payload);
+    return frame;
+  }
+  // From the server: everything before `offset` of the client's bytes has arrived.
+  Frame ack(std::uint32_t offset) const {
+    Frame frame = reply(Frame{});
+    frame.sequence = 7000;
+    frame.acknowledgment = GetParam() + offset;
+    return frame;
+  }
+  Frame syn() const {
+    Frame frame = data(0, "");
+    frame.sequence -= 1;
+    frame.flags = net::kSyn;
+    return frame;
+  }
+  net::FlowVerdict verdict(net::SkipKind kind, std::uint32_t until = 0) const {
+    const Frame frame;
+    return {.flow = {frame.source, frame.destination}, .direction = Direction::kToServer,
+            .kind = kind, .until = GetParam() + until};
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(InitialSequenceNumber, FlowTable,
+                         ::testing::Values(1u, 0x7fffffffu, 0xffffffffu - 150u));
+
+TEST_P(FlowTable, DeliversNoBareAckOfBytesThatWereSeen) {
+  EXPECT_EQ(seen(data(0, std::string(100, 'a'))).size(), 1u);
+  EXPECT_EQ(seen(ack(100)).size(), 0u);
+  EXPECT_EQ(seen(ack(100)).size(), 0u);
+  EXPECT_EQ(ignored("ack"), 2u);
+}
+
+TEST_P(FlowTable, DeliversOneAckThatCoversUnseenBytes) {
+  seen(data(0, std::string(100, 'a')));
+  const auto records = seen(ack(300));
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].segment.acknowledgment, GetParam() + 300);
+  EXPECT_EQ(records[0].bytes, "");
+  EXPECT_EQ(seen(ack(300)).size(), 0u);
+}
+
+TEST_P(FlowTable, DeliversTheAckThatClosesAHole) {
+  seen(data(0, std::string(100, 'a')));
+  seen(data(200, std::string(100, 'c')));  // 100 … 200 is missing
+  EXPECT_EQ(seen(ack(100)).size(), 0u) << "the hole may still be filled";
+  EXPECT_EQ(seen(ack(300)).size(), 1u) << "its bytes arrived, and we did not see them";
+  EXPECT_EQ(seen(ack(300)).size(), 0u);
+}
+
+TEST_P(FlowTable, CountsEachPacketFromTheInterfaceThatOwnsTheDirection) {
+  EXPECT_EQ(seen(data(0, "first"), leaf_).size(), 1u);
+  EXPECT_EQ(seen(data(0, "first"), other_leaf_).size(), 0u);
+  EXPECT_EQ(seen(data(0, "first"), leaf_).size(), 1u) << "a retransmission is seen again";
+  EXPECT_EQ(ignored("duplicate"), 1u);
+}
+
+TEST_P(FlowTable, FollowsAFlowToAnotherInterface) {
+  seen(data(0, "first"), leaf_);
+  EXPECT_EQ(seen(data(5, "second"), other_leaf_).size(), 1u);
+  EXPECT_EQ(seen(data(5, "second"), leaf_).size(), 0u);
+  EXPECT_EQ(seen(data(11, "third"), other_leaf_).size(), 1u);
+}
+
+TEST_P(FlowTable, AlwaysDeliversSynFinAndRst) {
+  EXPECT_EQ(seen(syn()).size(), 1u);
+  Frame fin = data(0, "");
+  fin.flags = net::kFin | net::kAck;
+  EXPECT_EQ(seen(fin).size(), 1u);
+  Frame rst = data(1, "");
+  rst.flags = net::kRst;
+  EXPECT_EQ(seen(rst).size(), 1u);
+  EXPECT_EQ(seen(rst).size(), 0u) << "the flow is gone";
+  EXPECT_EQ(ignored("unknown_flow"), 1u);
+}
+
+TEST_P(FlowTable, SkipsUpToTheByteItWasTold) {
+  seen(data(0, std::string(100, 'a')));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kUntil, 300));
+  EXPECT_EQ(seen(data(100, std::string(100, 'b'))).size(), 0u);
+  EXPECT_EQ(seen(ack(200)).size(), 0u) << "skipped is not lost";
+  EXPECT_EQ(seen(data(200, std::string(101, 'c'))).size(), 1u) << "has the byte after";
+  EXPECT_EQ(seen(data(250, std::string(10, 'd'))).size(), 1u) << "the verdict is spent";
+  EXPECT_EQ(ignored("verdict"), 1u);
+}
+
+TEST_P(FlowTable, SkipsNoFinWithinTheSkippedPart) {
+  seen(data(0, std::string(100, 'a')));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kUntil, 1000));
+  Frame fin = data(100, "b");
+  fin.flags = net::kFin | net::kAck;
+  EXPECT_EQ(seen(fin).size(), 1u);
+}
+
+TEST_P(FlowTable, SkipsForEverUntilAnotherConnectionBegins) {
+  seen(data(0, "not http"));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kForEver));
+  EXPECT_EQ(seen(data(8, "more")).size(), 0u);
+  Frame other = data(8, "other flow");
+  other.source.port = 40001;
+  EXPECT_EQ(seen(other).size(), 1u);
+  Frame begin = syn();
+  begin.sequence += 5000;
+  EXPECT_EQ(seen(begin).size(), 1u);
+  Frame first = data(5000, "again");
+  EXPECT_EQ(seen(first).size(), 1u);
+}
+
+TEST_P(FlowTable, RefusesNewConnectionsAboveTheMarkAndShedsOldOnesOnly) {
+  capture::TapOptions options;
+  options.ring_bytes = 128 << 10;
+  load(options);
+  std::uint32_t offset = 0;
+  const auto fill = [&] {
+    pass(data(offset, std::string(1000, 'x')));
+    offset += 1000;
+  };
+  for (int i = 0; i < 200; ++i) fill();  // never drained: the ring fills, then sheds
+  EXPECT_EQ(lost("ring_full"), 1u);
+  EXPECT_GT(lost("shed"), 50u);
+  Frame stranger = syn();
+  stranger.source.port = 40001;
+  pass(stranger);
+  stranger = data(0, "refused whole");
+  stranger.source.port = 40001;
+  pass(stranger);
+  EXPECT_EQ(lost("refused_flow"), 2u);
+  expect_exact_ledger();
+
+  const auto delivered = drain().size();
+  EXPECT_EQ(delivered, kernel_->packets().delivered);
+  fill();
+  pass(stranger);
+  const auto records = drain();
+  ASSERT_EQ(records.size(), 1u) << "the old flow is back, the refused one is not";
+  EXPECT_EQ(records[0].segment.sequence, GetParam() + offset - 1000);
+  EXPECT_EQ(seen(ack(offset)).size(), 1u) << "the loss is told";
+  expect_exact_ledger();
+}
+
+TEST_P(FlowTable, LeavesFlowsOfAStuckShardAlone) {
+  capture::TapOptions options;
+  options.shards = 2;
+  load(options);  // only shard 0 ever drains
+  std::size_t delivered = 0;
+  for (std::uint16_t i = 0; i < 64; ++i) {
+    Frame frame = data(0, "x");
+    frame.source.port = static_cast<std::uint16_t>(40000 + i);
+    delivered += seen(frame).size();
+  }
+  EXPECT_EQ(delivered + ignored("stale"), 64u);
+  EXPECT_GT(delivered, 8u);
+  EXPECT_GT(ignored("stale"), 8u);
+}
+
+TEST_P(FlowTable, SamplesWholeConnections) {
+  capture::TapOptions options;
+  options.sample_connections = 50;
+  load(options);
+  std::size_t taken = 0;
+  for (std::uint16_t i = 0; i < 200; ++i) {
+    Frame frame = data(0, "x");
+    frame.source.port = static_cast<std::uint16_t>(40000 + i);
+    const std::size_t request = seen(frame).size();
+    EXPECT_EQ(seen(reply(frame)).size(), request) << "both directions or none";
+    taken += request;
+  }
+  EXPECT_GT(taken, 60u);
+  EXPECT_LT(taken, 140u);
+}
+
+}  // namespace
+}  // namespace shadowtap::testing
