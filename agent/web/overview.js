@@ -84,17 +84,37 @@ function endpointTable(endpoints) {
   ]));
 }
 
+function findingTable(findings, endpoints) {
+  const link = (f) => {
+    const e = endpoints.find((row) => row.method === f.method && row.route === f.route);
+    const path = f.path ? `/${encodeURIComponent(f.path)}` : '';
+    return e ? h('a', {href: `#/endpoint/${encodeURIComponent(e.id)}${path}`}, `${f.method} ${f.route}`)
+      : `${f.method} ${f.route}`;
+  };
+  return table('Findings', [
+    {name: 'Finding'}, {name: 'Endpoint'}, {name: 'Path'}, {name: 'Differing', number: true},
+    {name: 'Original → candidate'}, {name: 'Why'},
+  ], findings.map((f) => [
+    tag(f.status), link(f), f.path && [h('code', null, f.path), ` ${f.kind}`],
+    `${count(f.differing)} of ${count(f.compared)}`,
+    (f.original || f.candidate) && [h('code', null, f.original || '∅'), ' → ', h('code', null, f.candidate || '∅')],
+    f.explain,
+  ]));
+}
+
 export async function overview({service, status}) {
-  const [verdict, impact, page] = await Promise.all([
-    call(`verdict${query({service: service.name})}`), call('impact'),
-    call(`endpoints${query({service: service.name, limit: 1000})}`),
+  const [report, impact] = await Promise.all([
+    call(`report${query({service: service.name, format: 'json'})}`), call('impact'),
   ]);
+  const {verdict, findings, endpoints} = report.services.find((s) => s.name === service.name);
   const ledger = status.coverage.services.find((s) => s.name === service.name);
   return [
     h('div', {class: 'panels'}, verdictPanel(verdict),
       ledger && coveragePanel(ledger, status.coverage.capture), targetPanel(service), impactPanel(impact)),
+    h('h2', null, 'Findings'),
+    findings.length ? findingTable(findings, endpoints) : h('p', null, 'None so far.'),
     h('h2', null, 'Endpoints'),
-    page.endpoints.length ? endpointTable(page.endpoints)
+    endpoints.length ? endpointTable(endpoints)
       : h('p', null, 'No exchange yet. The agent watches the port; send the service some traffic.'),
   ];
 }
