@@ -11,7 +11,9 @@
 namespace shadowtap::diff {
 
 struct ArrayPlan {
-  bool order = false;  // the same elements in another order, and nothing else
+  bool order = false;             // the same elements in another order, and nothing else
+  bool by_position = false;       // the budget ended before a real alignment
+  bool odd_keys = false;          // keyed, but some elements have no unique key
   std::vector<Pairing> pairings;  // without pairs known to be equal
   std::vector<NodeId> left;       // the elements, by position
   std::vector<NodeId> right;

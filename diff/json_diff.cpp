@@ -53,22 +53,40 @@ bool JsonDiff::equal(NodeId left, NodeId right) {
   return equal(left_, left, right_, right, report_, probe_depth_ + 1);
 }
 
+JsonDiff::Frame JsonDiff::frame_of(NodeId left, NodeId right) const {
+  return {.left = left, .right = right, .left_child = kNobody, .right_child = kNobody,
+          .left_next = left + 1, .right_next = right + 1,
+          .is_array = left_.doc()[left].type == JsonType::kArray, .plan = {}, .left_ids = {},
+          .right_ids = {}};
+}
+
 void JsonDiff::push(NodeId left, NodeId right) {
-  const JsonDocument& l = left_.doc();
-  const JsonDocument& r = right_.doc();
-  Frame frame{.left = left, .right = right, .left_child = kNobody, .right_child = kNobody,
-              .left_next = left + 1, .right_next = right + 1,
-              .is_array = l[left].type == JsonType::kArray, .plan = {}, .left_ids = {},
-              .right_ids = {}};
-  if (l[left].count == 0 && r[right].count == 0) return;
-  const bool duplicates = l[left].duplicates || r[right].duplicates;
+  const JsonNode& l = left_.doc()[left];
+  const JsonNode& r = right_.doc()[right];
+  if (l.count == 0 && r.count == 0) return;
+  if (l.type == JsonType::kArray) return push_array(left, right);
+  const bool duplicates = l.duplicates || r.duplicates;
   if (duplicates) note_duplicates(left, right);
-  frames_.push_back(std::move(frame));
-  if (frames_.back().is_array) {
-    plan_elements(frames_.back());
-  } else if (duplicates) {
-    plan_members(frames_.back());
+  frames_.push_back(frame_of(left, right));
+  if (duplicates) plan_members(frames_.back());
+}
+
+void JsonDiff::push_array(NodeId left, NodeId right) {
+  ArrayPlan plan = plan_array(left_, left, right_, right, *this, report_);
+  if (plan.order) {
+    if (!forgiven(Kind::kOrder, ignored(left, right))) found(Kind::kOrder, left, right);
+    return;
   }
+  if (!probing_ && plan.by_position) report_.truncate();
+  if (!probing_ && plan.odd_keys) {
+    report_.note("elements of " + path(true) + " without a unique key are aligned by content");
+  }
+  if (plan.pairings.empty()) return;
+  Frame& frame = frames_.emplace_back(frame_of(left, right));
+  frame.planned = true;
+  frame.plan = std::move(plan.pairings);
+  frame.left_ids = std::move(plan.left);
+  frame.right_ids = std::move(plan.right);
 }
 
 void JsonDiff::advance() {
@@ -166,21 +184,6 @@ void JsonDiff::plan_members(Frame& frame) {
     return a.left != b.left ? a.left < b.left : a.left == kNobody && a.right < b.right;
   });
   frame.planned = true;
-}
-
-void JsonDiff::plan_elements(Frame& frame) {
-  ArrayPlan plan = plan_array(left_, frame.left, right_, frame.right, *this, report_);
-  frame.planned = true;
-  const NodeId left = frame.left;
-  const NodeId right = frame.right;
-  if (plan.order) {
-    frames_.pop_back();  // the path of an order difference is the array's own
-    if (!forgiven(Kind::kOrder, ignored(left, right))) found(Kind::kOrder, left, right);
-    return;
-  }
-  frame.plan = std::move(plan.pairings);
-  frame.left_ids = std::move(plan.left);
-  frame.right_ids = std::move(plan.right);
 }
 
 void JsonDiff::note_duplicates(NodeId left, NodeId right) {

@@ -52,7 +52,6 @@ class JsonDiff final : private EqualProbe {
   void advance_members(Frame& frame);
   void advance_plan(Frame& frame);
   void plan_members(Frame& frame);
-  void plan_elements(Frame& frame);
   void note_duplicates(NodeId left, NodeId right);
 
   void visit_child(Frame& frame);
@@ -61,7 +60,9 @@ class JsonDiff final : private EqualProbe {
   bool compare_embedded(NodeId left, NodeId right);
   bool forgiven_value(NodeId left, NodeId right) const;
   void one_sided(Frame& frame);
+  Frame frame_of(NodeId left, NodeId right) const;
   void push(NodeId left, NodeId right);
+  void push_array(NodeId left, NodeId right);
 
   bool forgiven(Kind kind, Kinds ignored) const { return (ignored & bit(kind)) != 0; }
   Kinds ignored(NodeId left, NodeId right) const;

@@ -6,11 +6,11 @@
 namespace shadowtap::diff {
 
 JsonParsed JsonDocument::parse(std::string_view text, std::uint64_t max_nodes) {
-  return JsonParser(*this, text, max_nodes).run(false);
+  return parse_json(JsonBuilder(*this), text, max_nodes, false);
 }
 
 JsonParsed JsonDocument::parse_sequence(std::string_view text, std::uint64_t max_nodes) {
-  return JsonParser(*this, text, max_nodes).run(true);
+  return parse_json(JsonBuilder(*this), text, max_nodes, true);
 }
 
 bool equal_scalars(const JsonDocument& a, NodeId x, const JsonDocument& b, NodeId y) {

@@ -8,9 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace shadowtap::diff {
 
@@ -19,18 +19,19 @@ enum class JsonType : std::uint8_t { kNull, kFalse, kTrue, kNumber, kString, kAr
 
 using NodeId = std::uint32_t;
 
+// No member initializers: the reader fills a whole array of these.
 struct JsonNode {
-  std::uint32_t raw = 0;        // where the value's text begins in the source
-  std::uint32_t raw_size = 0;
-  std::uint32_t key = 0;        // of a member: its decoded key
-  std::uint32_t key_size = 0;
-  NodeId end = 0;               // past the last node of the subtree
-  std::uint32_t count = 0;      // children; of an escaped string: its decoded size
-  std::uint32_t decoded = 0;    // of an escaped string: where it stands decoded
-  JsonType type = JsonType::kNull;
-  bool key_escaped = false;     // the key stands in the decoded text
-  bool escaped = false;
-  bool duplicates = false;      // an object in which a key repeats
+  std::uint32_t raw;       // where the value's text begins in the source
+  std::uint32_t raw_size;
+  std::uint32_t key;       // of a member: its decoded key
+  std::uint32_t key_size;
+  NodeId end;              // past the last node of the subtree
+  std::uint32_t count;     // children; of an escaped string: its decoded size
+  std::uint32_t decoded;   // of an escaped string: where it stands decoded
+  JsonType type;
+  bool key_escaped;        // the key stands in the decoded text
+  bool escaped;
+  bool duplicates;         // an object in which a key repeats
 };
 
 enum class JsonParsed : std::uint8_t {
@@ -46,7 +47,7 @@ class JsonDocument {
   // Parses any number of values, one after the other (NDJSON): node 0 is an array of them.
   JsonParsed parse_sequence(std::string_view text, std::uint64_t max_nodes);
 
-  std::size_t size() const { return nodes_.size(); }
+  std::size_t size() const { return size_; }
   const JsonNode& operator[](NodeId id) const { return nodes_[id]; }
   bool is_container(NodeId id) const { return nodes_[id].type >= JsonType::kArray; }
 
@@ -65,10 +66,11 @@ class JsonDocument {
   }
 
  private:
-  friend class JsonParser;
+  friend class JsonBuilder;
   std::string_view source_;
   std::string decoded_;
-  std::vector<JsonNode> nodes_;
+  std::unique_ptr<JsonNode[]> nodes_;
+  std::size_t size_ = 0;
 };
 
 // The same value, whatever the spelling of numbers and the escapes. Members must come in

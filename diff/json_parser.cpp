@@ -1,387 +1,354 @@
 #include "diff/json_parser.h"
 
 #include <algorithm>
-#include <bit>
+#include <charconv>
 #include <cstring>
 #include <limits>
+#include <span>
+#include <vector>
+
+#include "diff/json_index.h"
+#include "diff/text.h"
 
 namespace shadowtap::diff {
 namespace {
 
-constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-constexpr std::uint64_t kHighs = 0x8080808080808080ULL;
+// Deeper texts exist only to break parsers; 100 MB of brackets must not cost gigabytes.
+constexpr std::size_t kMaxDepth = 1'000'000;
+// Up to so many members, a repeated key is looked for by going over them.
+constexpr std::uint32_t kFewMembers = 32;
 
-// The high bit of each byte that is zero; exact up to and including the first one.
-std::uint64_t zero_bytes(std::uint64_t word) { return (word - kOnes) & ~word & kHighs; }
-
-// Bytes that end a plain run inside a string: quote, backslash, control, not ASCII.
-std::uint64_t special_bytes(std::uint64_t word) {
-  const std::uint64_t control = (word - kOnes * 0x20) & ~word & kHighs;
-  return control | zero_bytes(word ^ (kOnes * '"')) | zero_bytes(word ^ (kOnes * '\\')) |
-         (word & kHighs);
-}
-
-bool is_special(unsigned char c) { return c < 0x20 || c == '"' || c == '\\' || c >= 0x80; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-std::uint64_t key_bit(std::string_view key) {
-  if (key.empty()) return 1;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(key[i]); };
-  const std::size_t h = key.size() * 7 + byte(0) * 5 + byte(key.size() / 2) * 3U +
-                        byte(key.size() - 1) * 11U;
-  return std::uint64_t{1} << (h & 63);
+bool read_hex4(std::string_view content, std::size_t at, std::uint32_t& unit) {
+  const std::string_view digits = content.substr(std::min(at, content.size()), 4);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), unit, 16);
+  return error == std::errc() && end == digits.data() + 4;
 }
 
-}  // namespace
-
-JsonParser::JsonParser(JsonDocument& document, std::string_view text, std::uint64_t max_nodes)
-    : document_(document), begin_(text.data()), p_(begin_), end_(begin_ + text.size()),
-      max_nodes_(std::min<std::uint64_t>(max_nodes, std::numeric_limits<NodeId>::max() - 1)) {
-  document_.source_ = text;
-  document_.decoded_.clear();
-  document_.nodes_.clear();
-  document_.nodes_.reserve(std::min<std::size_t>(text.size() / 9 + 8, 1U << 20));
-  if (text.starts_with("\xEF\xBB\xBF")) p_ += 3;
-}
-
-JsonParsed JsonParser::run(bool sequence) {
-  if (static_cast<std::uint64_t>(end_ - begin_) > std::numeric_limits<std::uint32_t>::max()) {
-    return JsonParsed::kTooLarge;
-  }
-  if (sequence) {
-    if (!add(JsonType::kArray, begin_, end_)) return JsonParsed::kTooLarge;
-    open_.push_back({0, 0, false});
-  }
-  if (parse_values(sequence)) return JsonParsed::kDocument;
-  document_.nodes_.clear();
-  return too_large_ ? JsonParsed::kTooLarge : JsonParsed::kNotJson;
-}
-
-bool JsonParser::parse_values(bool sequence) {
-  bool done = false;
-  skip_space();
-  if (sequence && p_ == end_) {
-    document_.nodes_[0].end = 1;
-    return true;
-  }
-  while (!done) {
-    expects_value_ = false;
-    if (!parse_value()) return false;
-    // A container that was just opened and is not empty goes on with its first value.
-    if (expects_value_) continue;
-    if (!after_value(sequence, done)) return false;
-  }
-  return true;
-}
-
-bool JsonParser::parse_value() {
-  if (p_ == end_) return false;
-  switch (*p_) {
-    case '"': return string_value();
-    case '{': return open(JsonType::kObject);
-    case '[': return open(JsonType::kArray);
-    case 't': return literal("true", JsonType::kTrue);
-    case 'f': return literal("false", JsonType::kFalse);
-    case 'n': return literal("null", JsonType::kNull);
-    default: return number_value();
-  }
-}
-
-// After a whole value: commas, closing brackets (any number), the next value's start.
-bool JsonParser::after_value(bool sequence, bool& done) {
-  for (;;) {
-    skip_space();
-    const bool at_top = open_.size() == (sequence ? 1U : 0U);
-    if (!open_.empty()) ++document_.nodes_[open_.back().node].count;
-    if (at_top) {
-      done = p_ == end_;
-      if (done && sequence) document_.nodes_[0].end = static_cast<NodeId>(document_.size());
-      return done || sequence;
-    }
-    if (p_ == end_) return false;
-    const bool object = document_.nodes_[open_.back().node].type == JsonType::kObject;
-    if (*p_ == ',') {
-      ++p_;
-      skip_space();
-      return object ? key() : true;
-    }
-    if (*p_ != (object ? '}' : ']')) return false;
-    if (!close()) return false;
-  }
-}
-
-bool JsonParser::open(JsonType type) {
-  const NodeId id = static_cast<NodeId>(document_.size());
-  if (!add(type, p_, p_ + 1)) return false;
-  open_.push_back({id, 0, false});
-  ++p_;
-  skip_space();
-  if (p_ == end_) return false;
-  if (*p_ == (type == JsonType::kObject ? '}' : ']')) return close();
-  expects_value_ = true;
-  return type == JsonType::kObject ? key() : true;
-}
-
-bool JsonParser::close() {
-  ++p_;
-  const Open closed = open_.back();
-  open_.pop_back();
-  JsonNode& n = document_.nodes_[closed.node];
-  n.end = static_cast<NodeId>(document_.size());
-  n.raw_size = offset(p_) - n.raw;
-  if (closed.maybe_duplicate) n.duplicates = has_duplicates(closed.node);
-  return true;
-}
-
-bool JsonParser::key() {
-  if (p_ == end_ || *p_ != '"' || !read_string(pending_key_)) return false;
-  const std::string_view text =
-      (pending_key_.escaped ? std::string_view(document_.decoded_) : document_.source_)
-          .substr(pending_key_.begin, pending_key_.size);
-  Open& object = open_.back();
-  const std::uint64_t bit = key_bit(text);
-  object.maybe_duplicate = object.maybe_duplicate || (object.keys_seen & bit) != 0;
-  object.keys_seen |= bit;
-  skip_space();
-  if (p_ == end_ || *p_ != ':') return false;
-  ++p_;
-  skip_space();
-  return true;
-}
-
-bool JsonParser::string_value() {
-  const char* start = p_;
-  Text text;
-  if (!read_string(text) || !add(JsonType::kString, start, p_)) return false;
-  if (text.escaped) {
-    JsonNode& n = document_.nodes_.back();
-    n.escaped = true;
-    n.decoded = text.begin;
-    n.count = text.size;
-  }
-  return true;
-}
-
-bool JsonParser::number_value() {
-  const char* start = p_;
-  const char* p = p_;
-  const auto digits = [&] {
-    const char* first = p;
-    while (p < end_ && is_digit(*p)) ++p;
-    return p - first;
-  };
-  if (*p == '-') ++p;
-  const char* integer = p;
-  const auto length = digits();
-  if (length == 0 || (length > 1 && *integer == '0')) return false;
-  if (p < end_ && *p == '.') {
-    ++p;
-    if (digits() == 0) return false;
-  }
-  if (p < end_ && (*p == 'e' || *p == 'E')) {
-    ++p;
-    if (p < end_ && (*p == '+' || *p == '-')) ++p;
-    if (digits() == 0) return false;
-  }
-  p_ = p;
-  return add(JsonType::kNumber, start, p);
-}
-
-bool JsonParser::literal(std::string_view word, JsonType type) {
-  if (static_cast<std::size_t>(end_ - p_) < word.size() ||
-      std::memcmp(p_, word.data(), word.size()) != 0) {
-    return false;
-  }
-  const char* start = p_;
-  p_ += word.size();
-  return add(type, start, p_);
-}
-
-const char* JsonParser::skip_plain(const char* p) const {
-  if constexpr (std::endian::native == std::endian::little) {
-    while (end_ - p >= 8) {
-      std::uint64_t word;
-      std::memcpy(&word, p, 8);
-      if (const std::uint64_t special = special_bytes(word)) {
-        return p + std::countr_zero(special) / 8;
-      }
-      p += 8;
-    }
-  }
-  while (p < end_ && !is_special(static_cast<unsigned char>(*p))) ++p;
-  return p;
-}
-
-// At the opening quote; leaves p_ past the closing one.
-bool JsonParser::read_string(Text& text) {
-  const char* begin = p_ + 1;
-  const char* p = begin;
-  for (;;) {
-    p = skip_plain(p);
-    if (p == end_) return false;
-    const auto c = static_cast<unsigned char>(*p);
-    if (c == '"') {
-      text = {offset(begin), static_cast<std::uint32_t>(p - begin), false};
-      p_ = p + 1;
-      return true;
-    }
-    if (c == '\\') {
-      p_ = p;
-      return read_escaped_string(begin, text);
-    }
-    if (c < 0x20 || !skip_utf8(p)) return false;
-  }
-}
-
-// From the first backslash on; what stands before it is plain.
-bool JsonParser::read_escaped_string(const char* begin, Text& text) {
-  std::string& out = document_.decoded_;
-  text = {static_cast<std::uint32_t>(out.size()), 0, true};
-  out.append(begin, p_);
-  while (p_ < end_) {
-    const auto c = static_cast<unsigned char>(*p_);
-    if (c == '"') {
-      ++p_;
-      text.size = static_cast<std::uint32_t>(out.size() - text.begin);
-      return true;
-    }
-    if (c == '\\') {
-      ++p_;
-      if (!read_escape()) return false;
-      continue;
-    }
-    if (c < 0x20) return false;
-    const char* run = p_;
-    const char* p = c >= 0x80 ? p_ : skip_plain(p_);
-    if (c >= 0x80 && !skip_utf8(p)) return false;
-    out.append(run, p);
-    p_ = p;
-  }
-  return false;
-}
-
-bool JsonParser::read_escape() {
-  if (p_ == end_) return false;
+// At a backslash; moves past the escape.
+bool append_escape(std::string_view content, std::size_t& at, std::string& out) {
   static constexpr std::string_view kNames = "\"\\/bfnrt";
   static constexpr std::string_view kValues = "\"\\/\b\f\n\r\t";
-  const char c = *p_++;
-  if (const auto at = kNames.find(c); at != std::string_view::npos) {
-    document_.decoded_ += kValues[at];
+  if (at + 1 >= content.size()) return false;
+  const char name = content[at + 1];
+  at += 2;
+  if (const auto known = kNames.find(name); known != std::string_view::npos) {
+    out += kValues[known];
     return true;
   }
   std::uint32_t code = 0;
-  if (c != 'u' || !read_hex4(code)) return false;
-  if (code >= 0xD800 && code < 0xDC00 && end_ - p_ >= 6 && p_[0] == '\\' && p_[1] == 'u') {
-    const char* before = p_;
-    std::uint32_t low = 0;
-    p_ += 2;
-    if (!read_hex4(low)) return false;
-    if (low >= 0xDC00 && low < 0xE000) {
-      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    } else {
-      p_ = before;
-    }
+  if (name != 'u' || !read_hex4(content, at, code)) return false;
+  at += 4;
+  std::uint32_t low = 0;
+  if (code >= 0xD800 && code < 0xDC00 && content.substr(at, 2) == "\\u" &&
+      read_hex4(content, at + 2, low) && low >= 0xDC00 && low < 0xE000) {
+    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    at += 6;
   }
-  append_code_point(code);
+  append_utf8(out, code);
   return true;
 }
 
-bool JsonParser::read_hex4(std::uint32_t& unit) {
-  if (end_ - p_ < 4) return false;
-  unit = 0;
-  for (int i = 0; i < 4; ++i) {
-    const char c = *p_++;
-    const int lower = c | 0x20;
-    if (is_digit(c)) {
-      unit = unit * 16 + static_cast<std::uint32_t>(c - '0');
-    } else if (lower >= 'a' && lower <= 'f') {
-      unit = unit * 16 + static_cast<std::uint32_t>(lower - 'a' + 10);
-    } else {
-      return false;
-    }
+bool append_unescaped(std::string_view content, std::string& out) {
+  std::size_t at = 0;
+  while (at < content.size()) {
+    const std::size_t backslash = std::min(content.find('\\', at), content.size());
+    out += content.substr(at, backslash - at);
+    at = backslash;
+    if (at < content.size() && !append_escape(content, at, out)) return false;
   }
   return true;
 }
 
-void JsonParser::append_code_point(std::uint32_t code) {
-  std::string& out = document_.decoded_;
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) return put(code);
-  if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    return put(0x80 | (code & 0x3F));
-  }
-  if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-  }
-  put(0x80 | ((code >> 6) & 0x3F));
-  put(0x80 | (code & 0x3F));
-}
+class Parser {
+ public:
+  Parser(JsonBuilder& builder, std::string_view text, std::span<const std::uint32_t> tokens,
+         std::uint64_t max_nodes)
+      : text_(text.data()), size_(static_cast<std::uint32_t>(text.size())),
+        token_(tokens.data()), last_(token_ + tokens.size()), nodes_(builder.nodes()),
+        max_nodes_(static_cast<NodeId>(max_nodes)), decoded_(builder.decoded()),
+        escapes_(text.find('\\') != std::string_view::npos) {}
 
-// One code point of two to four bytes (RFC 3629: no overlong form, no surrogate).
-bool JsonParser::skip_utf8(const char*& p) const {
-  const auto byte = [&](int i) { return static_cast<unsigned char>(p[i]); };
-  const auto follows = [&](int n) {
-    if (end_ - p <= n) return false;
-    for (int i = 1; i <= n; ++i) {
-      if ((byte(i) & 0xC0) != 0x80) return false;
+  JsonParsed run(bool sequence) {
+    if (sequence) {
+      if (!add(JsonType::kArray, 0, size_)) return JsonParsed::kTooLarge;
+      nodes_[0].end = 1;
+      open_.push_back({0, false, 0, 0});
+    }
+    if ((sequence && token_ == last_) || parse_values(sequence)) return JsonParsed::kDocument;
+    return too_large_ || too_deep_ ? JsonParsed::kTooLarge : JsonParsed::kNotJson;
+  }
+  std::size_t size() const { return next_; }
+  bool too_deep() const { return too_deep_; }
+
+ private:
+  struct Open {
+    NodeId node;
+    bool object;
+    std::uint32_t count;
+    std::uint64_t keys_seen;  // one bit a key, by a cheap hash
+  };
+  struct Text {
+    std::uint32_t begin = 0;
+    std::uint32_t size = 0;
+    bool escaped = false;
+  };
+
+  char current() const { return token_ < last_ ? text_[*token_] : '\0'; }
+
+  bool parse_values(bool sequence) {
+    bool done = false;
+    while (!done) {
+      bool descended = false;
+      if (!parse_value(descended)) return false;
+      if (!descended && !after_value(sequence, done)) return false;
     }
     return true;
-  };
-  const unsigned char c = byte(0);
-  int more = 0;
-  if (c >= 0xC2 && c <= 0xDF) {
-    more = 1;
-  } else if (c >= 0xE0 && c <= 0xEF) {
-    more = 2;
-  } else if (c >= 0xF0 && c <= 0xF4) {
-    more = 3;
-  } else {
+  }
+
+  bool parse_value(bool& descended) {
+    switch (current()) {
+      case '"': return string_value();
+      case '{': return open(JsonType::kObject, descended);
+      case '[': return open(JsonType::kArray, descended);
+      case 't': return literal("true", JsonType::kTrue);
+      case 'f': return literal("false", JsonType::kFalse);
+      case 'n': return literal("null", JsonType::kNull);
+      default: return number_value();
+    }
+  }
+
+  // After a whole value: closing brackets (any number), then a comma or the end.
+  bool after_value(bool sequence, bool& done) {
+    const std::size_t top = sequence ? 1 : 0;
+    while (open_.size() > top) {
+      Open& parent = open_.back();
+      ++parent.count;
+      const char c = current();
+      if (c == ',') {
+        ++token_;
+        return parent.object ? key() : true;
+      }
+      if (c != (parent.object ? '}' : ']')) return false;
+      close();
+    }
+    done = token_ == last_;
+    if (!sequence) return done;
+    nodes_[0].count = ++open_.front().count;
+    nodes_[0].end = next_;
+    return true;
+  }
+
+  bool open(JsonType type, bool& descended) {
+    const NodeId id = next_;
+    too_deep_ = open_.size() >= kMaxDepth;
+    if (too_deep_ || !add(type, *token_, *token_ + 1)) return false;
+    const bool object = type == JsonType::kObject;
+    open_.push_back({id, object, 0, 0});
+    ++token_;
+    if (current() == (object ? '}' : ']')) {
+      close();
+      return true;
+    }
+    descended = true;
+    return object ? key() : true;
+  }
+
+  void close() {
+    const Open& closed = open_.back();
+    JsonNode& n = nodes_[closed.node];
+    n.end = next_;
+    n.count = closed.count;
+    n.raw_size = *token_ + 1 - n.raw;
+    if (closed.object && closed.count > kFewMembers) {
+      n.duplicates = n.duplicates || many_have_duplicates(closed.node);
+    }
+    open_.pop_back();
+    ++token_;
+  }
+
+  bool key() {
+    if (current() != '"') return false;
+    std::uint32_t end = 0;
+    if (!read_string(pending_key_, end) || current() != ':') return false;
+    ++token_;
+    Open& object = open_.back();
+    if (object.count >= kFewMembers) return true;
+    const std::string_view text = key_text(pending_key_);
+    const std::uint64_t seen = std::uint64_t{1} << (cheap_hash(text) & 63);
+    if ((object.keys_seen & seen) != 0 && repeats(object.node, text)) {
+      nodes_[object.node].duplicates = true;
+    }
+    object.keys_seen |= seen;
+    return true;
+  }
+
+  static std::size_t cheap_hash(std::string_view key) {
+    if (key.empty()) return 0;
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(key[i]); };
+    return key.size() * 7 + byte(0) * 5U + byte(key.size() / 2) * 3U +
+           byte(key.size() - 1) * 11U;
+  }
+
+  std::string_view key_text(const Text& key) const {
+    return {(key.escaped ? decoded_.data() : text_) + key.begin, key.size};
+  }
+  std::string_view key_of(NodeId id) const {
+    return {(nodes_[id].key_escaped ? decoded_.data() : text_) + nodes_[id].key,
+            nodes_[id].key_size};
+  }
+
+  bool repeats(NodeId object, std::string_view key) const {
+    for (NodeId c = object + 1; c < next_; c = nodes_[c].end) {
+      if (key_of(c) == key) return true;
+    }
     return false;
   }
-  if (!follows(more)) return false;
-  if (c == 0xE0 && byte(1) < 0xA0) return false;
-  if (c == 0xED && byte(1) > 0x9F) return false;
-  if (c == 0xF0 && byte(1) < 0x90) return false;
-  if (c == 0xF4 && byte(1) > 0x8F) return false;
-  p += more + 1;
-  return true;
-}
 
-void JsonParser::skip_space() {
-  while (p_ < end_ && static_cast<unsigned char>(*p_) <= ' ' &&
-         (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t')) {
-    ++p_;
+  bool many_have_duplicates(NodeId object) const {
+    std::vector<std::string_view> keys;
+    for (NodeId c = object + 1; c < next_; c = nodes_[c].end) keys.push_back(key_of(c));
+    std::sort(keys.begin(), keys.end());
+    return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
   }
-}
 
-bool JsonParser::add(JsonType type, const char* begin, const char* end) {
-  if (document_.nodes_.size() >= max_nodes_) {
-    too_large_ = true;
-    return false;
+  bool string_value() {
+    const std::uint32_t begin = *token_;
+    std::uint32_t end = 0;
+    Text text;
+    if (!read_string(text, end) || !add(JsonType::kString, begin, end)) return false;
+    if (text.escaped) {
+      JsonNode& n = nodes_[next_ - 1];
+      n.escaped = true;
+      n.decoded = text.begin;
+      n.count = text.size;
+    }
+    return true;
   }
-  JsonNode& n = document_.nodes_.emplace_back();
-  n.raw = offset(begin);
-  n.raw_size = static_cast<std::uint32_t>(end - begin);
-  n.end = static_cast<NodeId>(document_.nodes_.size());
-  n.type = type;
-  n.key = pending_key_.begin;
-  n.key_size = pending_key_.size;
-  n.key_escaped = pending_key_.escaped;
-  pending_key_ = {};
-  return true;
+
+  // Between a string's token and the next one stand its content, the closing quote and
+  // space.
+  bool read_string(Text& text, std::uint32_t& end) {
+    const std::uint32_t begin = *token_ + 1;
+    end = token_[1];
+    while (end > begin && is_space(text_[end - 1])) --end;
+    if (end <= begin || text_[end - 1] != '"') return false;
+    ++token_;
+    text = {begin, end - 1 - begin, false};
+    return !escapes_ || unescape(text);
+  }
+
+  bool unescape(Text& text) {
+    const std::string_view content(text_ + text.begin, text.size);
+    if (content.find('\\') == std::string_view::npos) return true;
+    text.begin = static_cast<std::uint32_t>(decoded_.size());
+    text.escaped = true;
+    if (!append_unescaped(content, decoded_)) return false;
+    text.size = static_cast<std::uint32_t>(decoded_.size() - text.begin);
+    return true;
+  }
+
+  bool number_value() {
+    if (token_ == last_) return false;
+    const char* const begin = text_ + *token_;
+    const char* const end = text_ + size_;
+    const char* p = begin;
+    const auto digits = [&] {
+      const char* first = p;
+      while (p < end && is_digit(*p)) ++p;
+      return p - first;
+    };
+    if (*p == '-') ++p;
+    const char* integer = p;
+    const auto length = digits();
+    if (length == 0 || (length > 1 && *integer == '0')) return false;
+    if (p < end && *p == '.') {
+      ++p;
+      if (digits() == 0) return false;
+    }
+    if (p < end && (*p | 0x20) == 'e') {
+      ++p;
+      if (p < end && (*p == '+' || *p == '-')) ++p;
+      if (digits() == 0) return false;
+    }
+    if (!ends_scalar(p)) return false;
+    const std::uint32_t offset = *token_++;
+    return add(JsonType::kNumber, offset, offset + static_cast<std::uint32_t>(p - begin));
+  }
+
+  bool literal(std::string_view word, JsonType type) {
+    const std::uint32_t begin = *token_;
+    const auto length = static_cast<std::uint32_t>(word.size());
+    if (size_ - begin < length || std::memcmp(text_ + begin, word.data(), length) != 0 ||
+        !ends_scalar(text_ + begin + length)) {
+      return false;
+    }
+    ++token_;
+    return add(type, begin, begin + length);
+  }
+
+  bool ends_scalar(const char* p) const {
+    if (p == text_ + size_) return true;
+    const char c = *p;
+    return c == ',' || c == '}' || c == ']' || is_space(c) || c == '[' || c == '{' || c == ':';
+  }
+
+  bool add(JsonType type, std::uint32_t begin, std::uint32_t end) {
+    if (next_ >= max_nodes_) {
+      too_large_ = true;
+      return false;
+    }
+    const Text key = pending_key_;
+    pending_key_ = {};
+    nodes_[next_] = {begin, end - begin, key.begin, key.size, next_ + 1, 0, 0,
+                     type, key.escaped, false, false};
+    ++next_;
+    return true;
+  }
+
+  const char* const text_;
+  const std::uint32_t size_;
+  const std::uint32_t* token_;
+  const std::uint32_t* const last_;  // past the last token; holds the text's size
+  JsonNode* const nodes_;
+  NodeId next_ = 0;
+  const NodeId max_nodes_;
+  std::string& decoded_;
+  const bool escapes_;  // there is a backslash somewhere
+  bool too_large_ = false;
+  bool too_deep_ = false;
+  Text pending_key_;
+  std::vector<Open> open_;
+};
+
+}  // namespace
+
+void JsonBuilder::begin(std::string_view source, std::size_t max_nodes) {
+  document_.source_ = source;
+  document_.decoded_.clear();
+  document_.nodes_ = std::make_unique_for_overwrite<JsonNode[]>(max_nodes);
+  document_.size_ = 0;
 }
 
-bool JsonParser::has_duplicates(NodeId object) const {
-  const JsonDocument& d = document_;
-  std::vector<std::string_view> keys;
-  keys.reserve(d[object].count);
-  for (NodeId c = object + 1; c < d[object].end; c = d[c].end) keys.push_back(d.key(c));
-  std::sort(keys.begin(), keys.end());
-  return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
+JsonParsed parse_json(JsonBuilder builder, std::string_view text, std::uint64_t max_nodes,
+                      bool sequence) {
+  if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return JsonParsed::kTooLarge;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  JsonIndex index;
+  if (!index.build(text) && !(sequence && trim(text).empty())) return JsonParsed::kNotJson;
+  // Every second token at most begins a value, but in a sequence of scalars.
+  const std::uint64_t tokens = index.tokens().size();
+  const std::uint64_t bound = std::min(sequence ? tokens + 1 : tokens / 2 + 1, max_nodes);
+  builder.begin(text, bound);
+  Parser parser(builder, text, index.tokens(), bound);
+  const JsonParsed parsed = parser.run(sequence);
+  if (parsed == JsonParsed::kDocument) builder.finish(parser.size());
+  // More values than tokens allow is no JSON; more than the caller allows is too much.
+  const bool limited = bound == max_nodes || parser.too_deep();
+  return parsed == JsonParsed::kTooLarge && !limited ? JsonParsed::kNotJson : parsed;
 }
 
 }  // namespace shadowtap::diff

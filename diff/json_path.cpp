@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "diff/text.h"
+
 namespace shadowtap::diff {
 namespace {
 
@@ -25,23 +27,6 @@ bool parse_integer(PathCursor& cursor, std::int64_t& value) {
   if (error != std::errc()) return cursor.fail("expected an integer");
   cursor.at += static_cast<std::size_t>(end - begin);
   return true;
-}
-
-void append_utf8(std::string& out, std::uint32_t code) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) return put(code);
-  if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    return put(0x80 | (code & 0x3F));
-  }
-  if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-  }
-  put(0x80 | ((code >> 6) & 0x3F));
-  put(0x80 | (code & 0x3F));
 }
 
 bool parse_hex4(PathCursor& cursor, std::uint32_t& code) {

@@ -65,11 +65,13 @@ void JsonSide::hash_node(NodeId id) {
     default: hash_scalar(id, h); break;
   }
   if (document_[id].type < JsonType::kArray) {
-    h.leaves = 1;
-    if (rules_.mode == Mode::kShape) h.value = type_hash(document_[id].type);
+    if (rules_.mode == Mode::kShape) {
+      h.value = type_hash(document_[id].type);
+      // Documents inside strings are compared as well.
+      h.exact = document_[id].type != JsonType::kString || embedded(id) == nullptr;
+    }
     forgive(id, h);
   }
-  if (document_[id].count == 0) h.leaves = 1;
   h.value |= 1;
   h.plain |= 1;
 }
@@ -120,7 +122,6 @@ void JsonSide::hash_object(NodeId id, Hash& h) {
     const Kinds ignored = mark(c).ignored;
     h.exact = h.exact && child.exact && (ignored == 0 || ignored == kAllKinds);
     if (ignored == 0) h.value += mix(key, child.value);
-    if (ignored != kAllKinds) h.leaves += child.leaves;
   }
   if (additive) {
     h.value = type_hash(JsonType::kObject);
@@ -137,7 +138,6 @@ void JsonSide::hash_array(NodeId id, Hash& h) {
     h.plain = mix(h.plain, child.plain);
     h.value = unordered ? h.value + mix(child.value, 0x99) : mix(h.value, child.value);
     h.exact = h.exact && child.exact;
-    h.leaves += child.leaves;
     weak = weak || mark(c).ignored != 0;
   }
   if (weak) {

@@ -22,6 +22,7 @@ class JsonSide {
 
   const JsonDocument& doc() const { return document_; }
   const JsonMark& mark(NodeId id) const { return marks_[id]; }
+  bool has_marks() const { return !marks_.empty(); }
   const RuleSet::Compiled& rules() const { return rules_; }
 
   // The document in this string, or null: it does not begin like one, does not parse, or
@@ -37,14 +38,11 @@ class JsonSide {
   bool exact(NodeId id) const { return hashes_[id].exact; }
   // As an element of its array: a rule that ignores elements does not hide their order.
   std::uint64_t element_hash(NodeId id) const;
-  // Scalars and empty containers in the subtree, without ignored ones.
-  std::uint32_t leaves(NodeId id) const { return hashes_[id].leaves; }
 
  private:
   struct Hash {
     std::uint64_t value = 0;
     std::uint64_t plain = 0;  // without rules
-    std::uint32_t leaves = 0;
     bool exact = true;
   };
   struct Embedded;

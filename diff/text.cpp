@@ -236,6 +236,23 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+void append_utf8(std::string& out, std::uint32_t code) {
+  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) {
+    put(0xC0 | (code >> 6));
+    return put(0x80 | (code & 0x3F));
+  }
+  if (code < 0x10000) {
+    put(0xE0 | (code >> 12));
+  } else {
+    put(0xF0 | (code >> 18));
+    put(0x80 | ((code >> 12) & 0x3F));
+  }
+  put(0x80 | ((code >> 6) & 0x3F));
+  put(0x80 | (code & 0x3F));
+}
+
 std::string cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return std::string(text);
   std::size_t end = limit;

@@ -27,6 +27,9 @@ std::optional<std::int64_t> parse_time_ns(std::string_view text);
 // Valid UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text);
 
+// Appends one code point; a surrogate is written like any other.
+void append_utf8(std::string& out, std::uint32_t code);
+
 // At most `limit` bytes, cut between code points, with an ellipsis where cut.
 std::string cut(std::string_view text, std::size_t limit);
 
