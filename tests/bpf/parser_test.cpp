@@ -97,14 +97,18 @@ TEST_F(Parser, ReadsEveryHeaderFormInBothDirections) {
 }
 
 TEST_F(Parser, SaysNextForEveryFrameCutAtEveryByte) {
-  constexpr std::size_t kLeast = 15;  // BPF_PROG_RUN takes no less
+  // BPF_PROG_RUN itself refuses a cut IP header, unless it is behind a VLAN tag.
+  const auto least = [](const Frame& frame) -> std::size_t {
+    if (!frame.vlan_tags.empty()) return 15;
+    return frame.source.is_v4() ? 34 : 54;
+  };
   std::uint16_t port = 20000;
   for (const Form& form : forms()) {
     SCOPED_TRACE(form.name);
     Frame frame = form.frame;
     if (frame.payload.size() > 100) frame.payload.resize(100);
     const std::string whole = bytes_of(frame);
-    for (std::size_t size = kLeast; size < whole.size(); ++size) {
+    for (std::size_t size = least(frame); size < whole.size(); ++size) {
       frame.source.port = ++port;
       std::string cut = bytes_of(frame);
       cut.resize(size);
