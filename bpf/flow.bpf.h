@@ -139,8 +139,8 @@ static __always_inline struct shadowtap_flow *insert_flow(const struct packet *p
 
 	if (p->toward_host)
 		flow.flags |= SHADOWTAP_FLOW_LOCAL;
-	bpf_map_update_elem(&shadowtap_flows, &p->flow, &flow, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	bpf_map_update_elem(&shadowtap_flows, &p->hash, &flow, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
 }
 
 static __always_inline void forget_verdict(__u64 hash, __u32 direction)
@@ -161,12 +161,12 @@ __noinline int begin_connection(const struct packet *p)
 
 	if (!p)
 		return 0;
-	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
 	stranger = stranger_of(p);
 	if (flow && flow->sides[SHADOWTAP_TO_SERVER].end == p->sequence + 1)
 		return 0;
 	if (flow)
-		bpf_map_delete_elem(&shadowtap_flows, &p->flow);
+		bpf_map_delete_elem(&shadowtap_flows, &p->hash);
 	if (stranger && (*stranger & ~15) == stranger_tag(p))
 		*stranger = 0;
 	forget_verdict(p->hash, SHADOWTAP_TO_SERVER);

@@ -88,7 +88,7 @@ struct packet {
 	__u8 v6;
 	__u8 ingress;
 	__u8 first_fragment;
-	__u8 synthesized; /* flags of a record that stands for a packet seen earlier */
+	__u8 reserved;
 };
 
 enum parsed {

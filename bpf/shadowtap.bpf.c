@@ -154,16 +154,14 @@ static __always_inline void end_if_closed(struct shadowtap_flow *flow, const str
 	if (p->flags & TCP_RST ||
 	    (!p->length && !(p->flags & (TCP_SYN | TCP_FIN)) &&
 	     flow->sides[0].flags & flow->sides[1].flags & SHADOWTAP_SIDE_FIN))
-		bpf_map_delete_elem(&shadowtap_flows, &p->flow);
+		bpf_map_delete_elem(&shadowtap_flows, &p->hash);
 }
 
-__noinline int take(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)
+static __always_inline int take(struct __sk_buff *skb, struct packet *p,
+				struct shadowtap_flow *flow)
 {
-	__u32 me;
+	__u32 me = p->direction & 1;
 
-	if (!p || !flow)
-		return 0;
-	me = p->direction & 1;
 	if (flow->flags & (SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET)) {
 		count(p->service, flow->flags & SHADOWTAP_FLOW_OURS
 					  ? SHADOWTAP_IGNORED_OWN_TRAFFIC
@@ -174,14 +172,14 @@ __noinline int take(struct __sk_buff *skb, struct packet *p, struct shadowtap_fl
 		count(p->service, SHADOWTAP_IGNORED_DUPLICATE);
 		return 0;
 	}
-	if (is_skipped(p, flow)) {
-		count(p->service, SHADOWTAP_IGNORED_VERDICT);
-		return 0;
-	}
 	if (!p->length && !(p->flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
 	    (flow->flags & (SHADOWTAP_FLOW_SHED | SHADOWTAP_FLOW_REFUSED) ||
 	     !tells_of_loss(flow, p))) {
 		count(p->service, SHADOWTAP_IGNORED_ACK);
+		return 0;
+	}
+	if (is_skipped(p, flow)) {
+		count(p->service, SHADOWTAP_IGNORED_VERDICT);
 		return 0;
 	}
 	if (p->first_fragment) {
@@ -210,7 +208,7 @@ __noinline int mark_flow(const struct packet *p)
 
 	if (!p)
 		return 0;
-	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
 	if (!flow)
 		flow = insert_flow(p, SHADOWTAP_FLOW_OURS);
 	if (flow)
@@ -235,7 +233,7 @@ __noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now
 		mark_flow(p);
 		return 0;
 	}
-	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->flow);
+	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
 	if ((!flow || flow->sides[p->direction & 1].owner != ifindex) &&
 	    !may_take(skb, p, flow)) {
 		count(p->service, SHADOWTAP_IGNORED_NOT_LOCAL);

@@ -129,20 +129,17 @@ enum shadowtap_verdict_kind {
 static inline __attribute__((always_inline)) __u64
 shadowtap_flow_hash(__u64 secret, const struct shadowtap_flow_key *key)
 {
-	const __u64 odd = 0x9e3779b97f4a7c15ULL;
-	__u64 h = secret;
+	const __u64 odd = 0x9e3779b97f4a7c15ULL, prime = 0xc2b2ae3d27d4eb4fULL;
+	__u64 a, b, c, h;
 
-	h = (h ^ ((__u64)key->client[0] << 32 | key->client[1])) * odd;
-	h ^= h >> 32;
-	h = (h ^ ((__u64)key->client[2] << 32 | key->client[3])) * odd;
-	h ^= h >> 32;
-	h = (h ^ ((__u64)key->server[0] << 32 | key->server[1])) * odd;
-	h ^= h >> 32;
-	h = (h ^ ((__u64)key->server[2] << 32 | key->server[3])) * odd;
-	h ^= h >> 32;
-	h = (h ^ ((__u64)key->client_port << 16 | key->server_port)) * odd;
-	h ^= h >> 29;
-	h *= odd;
+	/* Three lanes that the processor works on side by side. */
+	a = (secret ^ ((__u64)key->client[0] << 32 | key->client[1])) * odd;
+	b = (secret ^ ((__u64)key->server[0] << 32 | key->server[1])) * prime;
+	c = (secret ^ ((__u64)key->client_port << 16 | key->server_port)) * odd;
+	a = (a ^ a >> 32 ^ ((__u64)key->client[2] << 32 | key->client[3])) * odd;
+	b = (b ^ b >> 32 ^ ((__u64)key->server[2] << 32 | key->server[3])) * prime;
+	h = (a ^ a >> 32) + (b ^ b >> 29) + (c ^ c >> 31);
+	h = (h ^ h >> 32) * odd;
 	return h ^ h >> 32;
 }
 

@@ -191,7 +191,7 @@ std::size_t KernelObject::sweep_flows(Duration idle) {
   const auto idle_ns = static_cast<std::uint64_t>(idle.count());
   const int map = bpf_map__fd(object_->maps.shadowtap_flows);
   std::size_t removed = 0;
-  shadowtap_flow_key key{}, next{};
+  std::uint64_t key = 0, next = 0;
   bool more = ::bpf_map_get_next_key(map, nullptr, &next) == 0;
   while (more) {
     key = next;
