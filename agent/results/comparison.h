@@ -41,6 +41,8 @@ struct Comparison {
 
   std::optional<http::Answer> candidate;  // bodies as above
   std::optional<http::Answer> secondary;
+  // The candidate's first answer against its second (noise.resend).
+  std::optional<diff::Differences> repeat;
   bool secondary_speaks = false;  // dispatched within noise.max_skew of the candidate
   std::optional<Duration> original_first_byte;  // request's last byte -> response's first
   std::optional<Duration> original_last_byte;

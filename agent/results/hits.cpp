@@ -30,11 +30,12 @@ int status_direction(const diff::Difference& one) {
 }  // namespace
 
 const std::vector<Hit>& HitBuilder::build(const diff::Differences& differences, PathNames& names,
-                                          bool shapes) {
+                                          const MapPaths& maps, bool shapes) {
   hits_.clear();
   for (const diff::Difference& one : differences.all) {
     Hit hit;
-    hit.path = names.id(one.aggregated.empty() ? one.path : one.aggregated);
+    const std::string& path = one.aggregated.empty() ? one.path : one.aggregated;
+    hit.path = maps.empty() ? names.id(path) : names.id(maps.rewrite(path));
     hit.kind = one.kind;
     if (shapes) hit.shape = common_shape(one);
     if (one.kind == diff::Kind::kStatus) hit.direction = status_direction(one);

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "agent/results/map_paths.h"
 #include "agent/results/noise.h"
 #include "agent/results/path_names.h"
 #include "diff/difference.h"
@@ -16,7 +17,7 @@ class HitBuilder {
  public:
   // Valid until the next call. `shapes`: also tell the shape of the values.
   const std::vector<Hit>& build(const diff::Differences& differences, PathNames& names,
-                                bool shapes);
+                                const MapPaths& maps, bool shapes);
 
  private:
   std::vector<Hit> hits_;

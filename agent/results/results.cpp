@@ -89,7 +89,12 @@ class MemoryResults : public Results {
   Page<DiffRow> diffs(const DiffQuery& query) const override;
   std::optional<DiffDetail> diff(const std::string& id) const override;
 
-  Result<std::optional<http::Exchange>> resend_request(const std::string&) const override {
+  Result<std::optional<http::Exchange>> resend_request(const std::string& id) const override {
+    const auto number = parse_id(id);
+    if (!number) return std::optional<http::Exchange>{};
+    for (const auto& service : services_) {
+      if (service->samples().find(*number) != nullptr) return service->resend_request(*number);
+    }
     return std::optional<http::Exchange>{};
   }
 

@@ -94,34 +94,53 @@ void Samples::expire(WallTime now) {
   }
 }
 
+void Samples::merge_slots(std::uint64_t from, std::uint64_t into) {
+  const auto it = slots_.find(from);
+  if (it == slots_.end()) return;
+  Slot old = std::move(it->second);
+  slots_.erase(it);
+  Slot& slot = slots_[into];
+  slot.seen += old.seen;
+  slot.newest.insert(slot.newest.end(), old.newest.begin(), old.newest.end());
+  std::sort(slot.newest.begin(), slot.newest.end(),
+            [](const Held& a, const Held& b) { return a.id < b.id; });
+  while (slot.newest.size() > limits_.per_place) {
+    release(slot.newest.front().id);
+    slot.newest.pop_front();
+  }
+  for (const SampleId id : old.reservoir) {
+    if (slot.reservoir.size() < limits_.per_place) {
+      slot.reservoir.push_back(id);
+    } else {
+      release(id);
+    }
+  }
+}
+
 void Samples::merge_routes(RouteIndex from, RouteIndex into,
                            const std::vector<std::uint32_t>& moved_records) {
   for (std::uint32_t record = 0; record < moved_records.size(); ++record) {
-    const auto it = slots_.find(key(from, record));
-    if (it == slots_.end()) continue;
-    Slot old = std::move(it->second);
-    slots_.erase(it);
-    Slot& slot = slots_[key(into, moved_records[record])];
-    slot.seen += old.seen;
-    for (const Held& held : old.newest) slot.newest.push_back(held);
-    std::sort(slot.newest.begin(), slot.newest.end(),
-              [](const Held& a, const Held& b) { return a.id < b.id; });
-    while (slot.newest.size() > limits_.per_place) {
-      release(slot.newest.front().id);
-      slot.newest.pop_front();
-    }
-    for (const SampleId id : old.reservoir) {
-      if (slot.reservoir.size() < limits_.per_place) {
-        slot.reservoir.push_back(id);
-      } else {
-        release(id);
-      }
-    }
+    merge_slots(key(from, record), key(into, moved_records[record]));
+  }
+  for (std::uint32_t error = 0xffffff00; error != 0; ++error) {  // places of errors
+    merge_slots(key(from, error), key(into, error));
   }
   for (auto& [id, sample] : all_) {
     if (sample.route != from) continue;
     sample.route = into;
     for (SignaturePart& part : sample.signature.parts) part.record = moved_records[part.record];
+    added_.push_back(id);
+  }
+}
+
+void Samples::merge_record(RouteIndex route, std::uint32_t from, std::uint32_t into) {
+  merge_slots(key(route, from), key(route, into));
+  for (auto& [id, sample] : all_) {
+    if (sample.route != route) continue;
+    for (SignaturePart& part : sample.signature.parts) {
+      if (part.record == from) part.record = into;
+    }
+    added_.push_back(id);
   }
 }
 

@@ -49,6 +49,7 @@ class Samples {
   void expire(WallTime now);
   void merge_routes(RouteIndex from, RouteIndex into,
                     const std::vector<std::uint32_t>& moved_records);
+  void merge_record(RouteIndex route, std::uint32_t from, std::uint32_t into);
   void clear();
 
   const std::map<SampleId, Sample>& all() const { return all_; }
@@ -78,6 +79,7 @@ class Samples {
   void release(SampleId id);
   void drop(SampleId id);
   void hold(Slot& slot, const Sample& sample);
+  void merge_slots(std::uint64_t from, std::uint64_t into);
 
   Limits limits_;
   std::mt19937_64 random_;

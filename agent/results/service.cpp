@@ -8,6 +8,10 @@
 namespace shadowtap::results {
 namespace {
 
+constexpr std::size_t kMaxCredentials = 1000;
+constexpr std::size_t kMaxRequestKept = 64 << 10;
+constexpr Duration kCredentialsAge = std::chrono::hours(1);
+
 // Errors are kept as samples at places of their own, after all real ones.
 std::uint32_t error_place(http::AnswerError error) {
   return 0xffffff00U + static_cast<std::uint32_t>(error);
@@ -43,8 +47,9 @@ Result<std::unique_ptr<Service>> Service::make(const ServiceOptions& options,
 
 Service::Service(const ServiceOptions& options, const StoreOptions& store,
                  const Redactor& redactor, RouteTable routes, std::size_t index)
-    : options_(options), redactor_(redactor), routes_(std::move(routes)), noise_(options.noise),
-      samples_({store.samples, store.max_bytes / 4, store.max_age}, index) {}
+    : options_(options), index_(static_cast<std::uint16_t>(index)), redactor_(redactor), routes_(std::move(routes)), noise_(options.noise),
+      samples_({store.samples, store.max_bytes / 4, store.max_age}, index),
+      originals_({.window = options.noise.window}) {}
 
 RouteCounts& Service::counts(RouteIndex route) {
   if (route >= counts_.size()) {
@@ -97,34 +102,98 @@ void Service::add(Comparison& comparison) {
   add_times(comparison, route);
 }
 
-void Service::add_compared(const Comparison& comparison, const Compared& compared,
-                           RouteIndex route) {
-  const bool with_secondary = compared.control.has_value() && comparison.secondary_speaks;
+void Service::add_compared(Comparison& comparison, const Compared& compared, RouteIndex route) {
+  learn_maps(compared.candidate, route);
+  const MapPaths& maps = counts_[route].maps;
+  served_ = false;
   Pair pair;
   pair.route = route;
   pair.key = comparison.request_key;
   pair.time = comparison.time;
-  pair.control = with_secondary ? Control::kSecondary : Control::kNone;
-  pair.candidate = candidate_hits_.build(compared.candidate, names_, true);
-  if (with_secondary) pair.control_hits = control_hits_.build(*compared.control, names_, false);
   pair.rules_took = compared.ignored.has_value() && !compared.ignored->all.empty();
+  pair.candidate = candidate_hits_.build(compared.candidate, names_, maps, true);
+  if (compared.control && comparison.secondary_speaks) {
+    pair.control = Control::kSecondary;
+    pair.control_hits = control_hits_.build(*compared.control, names_, maps, false);
+  } else if (const auto earlier = production_control(comparison, route)) {
+    pair.control = Control::kProduction;
+    pair.control_hits = control_hits_.build(*earlier, names_, maps, false);
+  } else if (comparison.repeat) {
+    pair.control = Control::kItself;
+    pair.control_hits = control_hits_.build(*comparison.repeat, names_, maps, false);
+  }
   const Outcome outcome = noise_.add(pair);
   ++arrived_[route].outcomes[static_cast<std::size_t>(outcome)];
-  if (pair.candidate.empty()) return;
-  flag_ignored(route);
+  if (!pair.candidate.empty() || !pair.control_hits.empty()) flag_ignored(route);
+  if (!pair.candidate.empty()) keep_pair(comparison, pair);
+  put_original(comparison);
+}
 
+void Service::keep_pair(const Comparison& comparison, const Pair& pair) {
   Signature signature;
   signature.rules_took = pair.rules_took;
   std::vector<std::uint32_t> places;
   for (const Hit& hit : pair.candidate) {
-    const std::uint32_t record = noise_.record_of(route, hit.path, hit.kind);
-    const bool control_too = std::any_of(
-        pair.control_hits.begin(), pair.control_hits.end(),
-        [&](const Hit& other) { return other.place() == hit.place(); });
+    const std::uint32_t record = noise_.record_of(pair.route, hit.path, hit.kind);
+    const bool control_too =
+        std::any_of(pair.control_hits.begin(), pair.control_hits.end(),
+                    [&](const Hit& other) { return other.place() == hit.place(); });
     signature.parts.push_back({record, control_too});
     places.push_back(record);
   }
-  keep(comparison, route, places, std::move(signature));
+  keep(comparison, pair.route, places, std::move(signature));
+}
+
+// What was counted at the keys of an object that turns out to be a map goes to `.*`.
+void Service::learn_maps(const diff::Differences& differences, RouteIndex route) {
+  MapPaths& maps = counts_[route].maps;
+  bool found = false;
+  for (const diff::Difference& one : differences.all) found |= maps.learn(one.aggregated);
+  if (!found) return;
+  const std::size_t n = noise_.route(route).records.size();
+  for (std::uint32_t i = 0; i < n; ++i) {
+    const PathRecord& record = noise_.route(route).records[i];
+    if (record.path == kGonePath || record.path == kOtherPath) continue;
+    const PathId moved = names_.id(maps.rewrite(names_.name(record.path)));
+    if (moved == record.path) continue;
+    const std::uint32_t into = noise_.record_of(route, moved, record.kind);
+    noise_.merge_records(route, i, into);
+    samples_.merge_record(route, i, into);
+  }
+}
+
+std::optional<diff::Differences> Service::production_control(Comparison& comparison,
+                                                             RouteIndex route) {
+  const auto& original = comparison.exchange.original;
+  if (comparison.request_key == 0 || comparison.original_hash == 0 || !original) return std::nullopt;
+  // A shard that drops the bodies of what matched leaves only pairs that accuse.
+  if (original->body.bytes.empty() && original->body.size > 0) production_speaks_ = false;
+  if (!production_speaks_ || !original->body.whole()) return std::nullopt;
+  const auto earlier = originals_.take(comparison.request_key, comparison.time);
+  if (!earlier) return std::nullopt;
+  KeptOriginal now{comparison.time, comparison.original_hash, std::move(*comparison.exchange.original)};
+  diff::Differences found = differences_of(now, *earlier, comparison.method == "HEAD", rules_of(route));
+  comparison.exchange.original = std::move(now.response);
+  served_ = true;
+  return found;
+}
+
+// Each original serves in one control pair: this one, if it had none, waits for its own.
+void Service::put_original(Comparison& comparison) {
+  auto& original = comparison.exchange.original;
+  if (comparison.request_key == 0 || comparison.original_hash == 0 || !original) return;
+  if (comparison.secondary_speaks || served_ || !production_speaks_) return;
+  if (!original->body.whole()) return;
+  originals_.put(comparison.request_key,
+                 {comparison.time, comparison.original_hash, std::move(*original)});
+}
+
+const diff::RuleSet& Service::rules_of(RouteIndex route) {
+  auto& compiled = compiled_[route];
+  std::string error;
+  if (!compiled) compiled = diff::RuleSet::compile(rules_, routes_.at(route).name, error);
+  if (!compiled) compiled = diff::RuleSet::none();
+  return *compiled;
 }
 
 void Service::add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route) {
@@ -188,7 +257,26 @@ void Service::keep(const Comparison& comparison, RouteIndex route,
   sample.detail.row.id = to_id(sample.id);
   sample.signature = std::move(signature);
   sample.bytes = bytes_of(sample.detail);
+  keep_credentials(sample.id, comparison.exchange);
   samples_.add(std::move(sample), wanting);
+}
+
+void Service::keep_credentials(SampleId id, const http::Exchange& exchange) {
+  http::Exchange request;
+  request.service = exchange.service;
+  request.request = exchange.request;
+  if (!request.request.body.whole()) return;
+  if (request.request.held_bytes() > kMaxRequestKept) return;
+  credentials_.emplace(id, std::move(request));
+  while (credentials_.size() > kMaxCredentials) credentials_.erase(credentials_.begin());
+}
+
+void Service::expire_credentials(WallTime now) {
+  while (!credentials_.empty()) {
+    const WallTime time(std::chrono::microseconds(credentials_.begin()->first >> 10));
+    if (now - time <= kCredentialsAge && samples_.find(credentials_.begin()->first) != nullptr) return;
+    credentials_.erase(credentials_.begin());
+  }
 }
 
 void Service::tick(WallTime now) {
@@ -196,6 +284,7 @@ void Service::tick(WallTime now) {
   pace_.close(now);
   for (RouteCounts& c : counts_) c.pace.close(now);
   samples_.expire(now);
+  expire_credentials(now);
   note_rate(now);
 }
 
@@ -228,7 +317,10 @@ void Service::set_ignored(const std::vector<std::string>& paths) {
   }
 }
 
-void Service::set_rules(const diff::Rules&) {}
+void Service::set_rules(const diff::Rules& rules) {
+  rules_ = rules;
+  compiled_.clear();
+}
 
 void Service::set_epoch(const std::string& epoch, WallTime now) {
   if (epoch == options_.epoch) return;
@@ -242,6 +334,8 @@ void Service::forget(WallTime now) {
   counts_.assign(counts_.size(), {});
   flagged_.assign(flagged_.size(), 0);
   pace_ = {};
+  originals_.clear();
+  credentials_.clear();
   since_ = now;
 }
 

@@ -11,6 +11,7 @@
 
 #include "agent/results/hits.h"
 #include "agent/results/noise.h"
+#include "agent/results/originals.h"
 #include "agent/results/pace.h"
 #include "agent/results/path_names.h"
 #include "agent/results/redaction.h"
@@ -30,6 +31,7 @@ struct RouteCounts {
   std::uint64_t skipped = 0;
   Histogram original, candidate, secondary;
   Pace pace;
+  MapPaths maps;
   bool dirty = false;
 
   void merge(const RouteCounts& other);
@@ -49,6 +51,8 @@ class Service {
   std::optional<std::vector<FieldRow>> fields(const std::string& endpoint_id) const;
   std::optional<RouteIndex> route_of(const std::string& endpoint_id) const;
   DiffRow row_of(const Sample& sample) const;
+  // As Results::resend_request.
+  Result<std::optional<http::Exchange>> resend_request(SampleId id) const;
   std::vector<Finding> findings() const;
   VerdictAnswer verdict(std::optional<std::uint64_t> min_compared,
                         std::optional<double> max_mismatch_ratio) const;
@@ -76,9 +80,17 @@ class Service {
   Service(const ServiceOptions& options, const StoreOptions& store, const Redactor& redactor,
           RouteTable routes, std::size_t index);
   RouteIndex file(const Comparison& comparison);
-  void add_compared(const Comparison& comparison, const Compared& compared, RouteIndex route);
+  void add_compared(Comparison& comparison, const Compared& compared, RouteIndex route);
+  void learn_maps(const diff::Differences& differences, RouteIndex route);
+  // The control that an earlier original of the key makes, if there is one.
+  std::optional<diff::Differences> production_control(Comparison& comparison, RouteIndex route);
+  const diff::RuleSet& rules_of(RouteIndex route);
   void add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route);
   void add_times(const Comparison& comparison, RouteIndex route);
+  void put_original(Comparison& comparison);
+  void keep_pair(const Comparison& comparison, const Pair& pair);
+  void keep_credentials(SampleId id, const http::Exchange& exchange);
+  void expire_credentials(WallTime now);
   void keep(const Comparison& comparison, RouteIndex route, const std::vector<std::uint32_t>& places,
             Signature signature);
   void note_rate(WallTime now);
@@ -95,6 +107,7 @@ class Service {
   std::uint64_t total_compared() const;
 
   ServiceOptions options_;
+  std::uint16_t index_;
   const Redactor& redactor_;
   RouteTable routes_;
   PathNames names_;
@@ -106,6 +119,12 @@ class Service {
   std::vector<std::size_t> flagged_;  // records of a route already checked against ignored_
   std::vector<std::string> ignored_;
   Pace pace_;
+  Originals originals_;
+  bool served_ = false;            // the original in hand was in a control pair
+  bool production_speaks_ = true;  // false once originals come without their bodies
+  diff::Rules rules_;
+  std::map<RouteIndex, std::shared_ptr<const diff::RuleSet>> compiled_;
+  std::map<SampleId, http::Exchange> credentials_;  // requests as captured, for a re-send
   WallTime since_{};
   WallTime last_{};
   double rate_ = 0;  // comparisons a second, smoothed over about 10 s

@@ -112,6 +112,32 @@ DiffRow Service::row_of(const Sample& sample) const {
   return row;
 }
 
+Result<std::optional<http::Exchange>> Service::resend_request(SampleId id) const {
+  const Sample* sample = samples_.find(id);
+  if (sample == nullptr) return std::optional<http::Exchange>{};
+  const auto kept = credentials_.find(id);
+  if (kept != credentials_.end()) return std::optional(kept->second);
+  // Where nothing was redacted and nothing cut, what is shown is what was sent.
+  const ShownMessage& shown = sample->detail.request;
+  const auto secret = [](const std::string& text) {
+    return text.find("redacted:") != std::string::npos;
+  };
+  bool whole = shown.body_is_text && shown.body.size() == shown.body_size && !secret(shown.body) &&
+               !secret(sample->detail.row.uri);
+  http::Exchange exchange;
+  exchange.request.method = sample->detail.row.method;
+  exchange.request.target = sample->detail.row.uri;
+  for (const auto& [name, value] : shown.headers) {
+    whole = whole && !secret(value);
+    exchange.request.headers.append(name, value);
+  }
+  if (!whole) return plain_error("credentials_not_kept");
+  exchange.request.body.bytes = shown.body;
+  exchange.request.body.size = shown.body_size;
+  exchange.service = index_;
+  return std::optional(std::move(exchange));
+}
+
 const std::vector<double>& response_bounds() {
   static const std::vector<double> bounds{.001, .0025, .005, .01, .025, .05, .1,
                                           .25,  .5,    1,    2.5, 5,    10};
