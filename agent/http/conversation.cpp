@@ -40,7 +40,10 @@ void Conversation::read_client(Bytes bytes) {
     if (!was_begun && request_->begun()) request_first_ = bytes.time;
     advance(bytes, progress.consumed);
     if (progress.state == MessageParser::State::kError) return client_failed();
-    if (request_->head_complete() && !head_told_) head_read();
+    if (request_->head_complete() && !head_told_) {
+      if (misjudged()) return out_of_step("out of step", Side::kClient);
+      head_read();
+    }
     if (progress.state == MessageParser::State::kComplete) request_read(bytes.time);
     release_server();
     if (!awaits_upgrade()) continue;
@@ -59,7 +62,10 @@ bool Conversation::begin_request(const Bytes& bytes) {
     }
   }
   if (sync_ == Sync::kSeeking) {
-    if (!quiet_point(bytes)) return dropped(Side::kClient), false;
+    if (!quiet_point(bytes)) {
+      dropped(Side::kClient, looks_like_message(bytes));
+      return false;
+    }
     sync_ = Sync::kUnconfirmed;
     context_.events.add(ConversationEvent::kResynchronised);
   }
@@ -130,7 +136,7 @@ void Conversation::server_bytes(const Bytes& bytes) {
   server_seen_ = bytes.offset + static_cast<std::int64_t>(bytes.bytes.size());
   if (sync_ == Sync::kSeeking) {
     if (looks_like_upgrade(bytes)) return stop(ConversationEvent::kUpgraded);
-    dropped(Side::kServer);
+    dropped(Side::kServer, looks_like_response(bytes));
   } else if (!held_server_.empty()) {
     hold(held_server_, bytes);
   } else {

@@ -19,6 +19,9 @@
 //                                        held for the request
 //   stopped      dropped                 dropped                 stays
 //
+// What cannot be known: after loss, a client that has a request outstanding at every
+// moment, and was never seen to pipeline, looks like one that waits for its answers.
+//
 // A gap inside a body whose length was announced before it hurts that message only:
 // where the next one begins is certain. Knows nothing of segments or sequence numbers.
 // Not thread-safe; owned by its connection.
@@ -171,7 +174,10 @@ class Conversation {
 
   // conversation_sync.cpp: where pairing starts, stops and starts again
   bool quiet_point(const Bytes& bytes) const;
+  bool misjudged() const;
+  bool looks_like_message(const Bytes& bytes) const;
   bool looks_like_tls(const Bytes& bytes) const;
+  bool looks_like_response(const Bytes& bytes) const;
   bool looks_like_upgrade(const Bytes& bytes) const;
   bool speaks_first(const Bytes& bytes) const;
   bool refused_expectation(const Bytes& bytes) const;
@@ -180,7 +186,7 @@ class Conversation {
   void stop(ConversationEvent why);
   // `last` sent what broke it; after a client's bytes an answer may be outstanding.
   void out_of_step(const char* why, Side last);
-  void dropped(Side side);
+  void dropped(Side side, bool message);
   void forget_client(const char* why);
   void lose_pending(OriginalLoss loss, const char* detail);
   void lose_unconfirmed(const char* detail);

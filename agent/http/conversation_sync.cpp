@@ -1,5 +1,6 @@
 // Where pairing starts, stops, and starts again.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "agent/http/conversation.h"
@@ -7,39 +8,65 @@
 namespace shadowtap::http {
 namespace {
 
-// "METHOD SP target SP HTTP/1." as far as the piece goes; methods in capitals only, since
-// this is a guess in the middle of a stream.
-bool looks_like_request(std::string_view bytes) {
-  const std::size_t method = bytes.find(' ');
-  const std::string_view token = bytes.substr(0, method);
-  const bool capitals = std::all_of(token.begin(), token.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+// In the middle of a stream only a method that is registered is taken for one.
+constexpr std::array<std::string_view, 20> kMethods{
+    "GET",  "HEAD",  "POST",   "PUT",      "DELETE",    "CONNECT", "OPTIONS",
+    "TRACE", "PATCH", "QUERY", "PROPFIND", "PROPPATCH", "MKCOL",   "COPY",
+    "MOVE", "LOCK",  "UNLOCK", "REPORT",   "SEARCH",    "PURGE"};
+
+bool is_method(std::string_view token) {
+  return std::find(kMethods.begin(), kMethods.end(), token) != kMethods.end();
+}
+
+bool begins_method(std::string_view bytes) {
+  return std::any_of(kMethods.begin(), kMethods.end(), [bytes](std::string_view method) {
+    return method.substr(0, bytes.size()) == bytes;
   });
-  if (!capitals || token.empty() || token.size() > 32) return false;
-  if (method == std::string_view::npos) return true;
-  const std::string_view line = bytes.substr(method + 1, bytes.find('\n') - method - 1);
+}
+
+enum class Looks : std::uint8_t { kNo, kMaybe, kLike };
+
+// "METHOD SP target SP HTTP/1." as far as the piece goes.
+Looks looks_like_request(std::string_view bytes) {
+  const std::size_t method = bytes.find(' ');
+  if (method == std::string_view::npos) return begins_method(bytes) ? Looks::kMaybe : Looks::kNo;
+  if (!is_method(bytes.substr(0, method))) return Looks::kNo;
+  const std::size_t newline = bytes.find('\n');
+  const std::string_view line = bytes.substr(method + 1, newline - method - 1);
   const std::size_t target = line.find(' ');
-  if (target == 0) return false;
-  if (target == std::string_view::npos) return bytes.find('\n') == std::string_view::npos;
-  const std::string_view version = line.substr(target + 1, 7);
-  return version == std::string_view("HTTP/1.").substr(0, version.size());
+  if (target == 0) return Looks::kNo;
+  if (target == std::string_view::npos) {
+    return newline == std::string_view::npos ? Looks::kMaybe : Looks::kNo;
+  }
+  static constexpr std::string_view kVersion = "HTTP/1.";
+  const std::string_view version = line.substr(target + 1, kVersion.size());
+  if (version != kVersion.substr(0, version.size())) return Looks::kNo;
+  return version == kVersion ? Looks::kLike : Looks::kMaybe;
 }
 
 }  // namespace
+
+bool Conversation::looks_like_message(const Bytes& bytes) const {
+  return bytes.starts_segment && looks_like_request(bytes.bytes) == Looks::kLike;
+}
 
 // A request begins here, the client had then received all that the server sent, and the
 // server has spoken since the client's last bytes that we could not follow. A client that
 // was seen to pipeline must have been quiet as well.
 bool Conversation::quiet_point(const Bytes& bytes) const {
-  if (!bytes.starts_segment || bytes.acknowledged != server_seen_) return false;
+  if (bytes.acknowledged != server_seen_) return false;
   const bool unsure = pipelines_ || last_dropped_ == Side::kClient;
   if (unsure && bytes.time - last_ < context_.options.quiet) return false;
-  return looks_like_request(bytes.bytes);
+  return bytes.starts_segment && looks_like_request(bytes.bytes) != Looks::kNo;
 }
 
-// A turn of bytes that belong to no exchange.
-void Conversation::dropped(Side side) {
-  if (std::exchange(last_dropped_, side) == side) return;
+// A turn of bytes that belong to no exchange. Two messages in one turn: a client that
+// pipelines.
+void Conversation::dropped(Side side, bool message) {
+  if (std::exchange(last_dropped_, side) == side) {
+    pipelines_ = pipelines_ || message;
+    return;
+  }
   if (side == Side::kClient) unpaired_request("out of step");
   if (side == Side::kServer) unpaired_response("no request seen");
 }
@@ -52,6 +79,11 @@ bool Conversation::looks_like_tls(const Bytes& bytes) const {
 }
 
 // What follows looks like anything, HTTP included.
+bool Conversation::looks_like_response(const Bytes& bytes) const {
+  const bool interim = bytes.bytes.size() > 9 && bytes.bytes[9] == '1';
+  return bytes.starts_segment && bytes.bytes.substr(0, 7) == "HTTP/1." && !interim;
+}
+
 bool Conversation::looks_like_upgrade(const Bytes& bytes) const {
   return bytes.starts_segment && bytes.bytes.substr(0, 12) == "HTTP/1.1 101";
 }
@@ -68,7 +100,12 @@ bool Conversation::speaks_first(const Bytes& bytes) const {
 bool Conversation::refused_expectation(const Bytes& bytes) const {
   return head_told_ && !pending_.empty() && pending_.back().answered &&
          request_->request().body.size == 0 && request_->expects_continue() &&
-         bytes.starts_segment && looks_like_request(bytes.bytes);
+         bytes.starts_segment && looks_like_request(bytes.bytes) != Looks::kNo;
+}
+
+// A guess that the whole head proved wrong.
+bool Conversation::misjudged() const {
+  return sync_ == Sync::kUnconfirmed && !is_method(request_->request().method);
 }
 
 void Conversation::drop_refused_request() {

@@ -131,13 +131,16 @@ void Model::play(ModelConnection& connection) {
   wire.handshake();
   std::size_t asked = 0;
   std::size_t answered = 0;
+  bool asking = false;
   const auto& exchanges = connection.exchanges;
   while (answered < exchanges.size()) {
     wire.mss = 1 + below(chance(30) ? 20 : 1460);
     const std::size_t outstanding = asked - answered;
-    const bool ask = asked < exchanges.size() &&
-                     (outstanding == 0 || (options_.pipelining && outstanding < 4 && chance(40)));
-    if (ask) {
+    const bool may_pipeline = options_.pipelining == Pipelining::kAlways ||
+                              (options_.pipelining == Pipelining::kBatches && asking);
+    asking = asked < exchanges.size() &&
+             (outstanding == 0 || (may_pipeline && outstanding < 4 && chance(40)));
+    if (asking) {
       wire.client(exchanges[asked++].request_bytes);
     } else {
       wire.server(exchanges[answered++].response_bytes);

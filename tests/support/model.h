@@ -24,9 +24,15 @@ struct ModelConnection {
   std::vector<Packet> packets;
 };
 
+enum class Pipelining : std::uint8_t {
+  kNone,
+  kBatches,  // some requests, then all their answers
+  kAlways,   // a request may be outstanding at every moment
+};
+
 struct ModelOptions {
   int connections = 3;
-  bool pipelining = true;
+  Pipelining pipelining = Pipelining::kAlways;
   bool disorder = true;   // duplicates, overlaps, swaps
   bool traps = true;      // bodies that contain what looks like messages
 };
