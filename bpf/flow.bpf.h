@@ -50,7 +50,7 @@ __noinline int has_socket(struct __sk_buff *skb, const struct packet *p)
 		return 0;
 	state = sk->state;
 	bpf_sk_release(sk);
-	return state != BPF_TCP_LISTEN || p->flags & TCP_SYN;
+	return state != BPF_TCP_LISTEN || (p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 static __always_inline __u32 *stranger_of(const struct packet *p)

@@ -35,7 +35,8 @@ class Listener {
   std::uint16_t port_ = 0;
 };
 
-// `mark`: SO_MARK of the socket, 0 for none.
-Peer connect_to(const std::string& address, std::uint16_t port, std::uint32_t mark = 0);
+// `mark`: SO_MARK of the socket, 0 for none. `from`: its own address, empty for any.
+Peer connect_to(const std::string& address, std::uint16_t port, std::uint32_t mark = 0,
+                const std::string& from = "");
 
 }  // namespace shadowtap::testing
