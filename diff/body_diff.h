@@ -2,6 +2,8 @@
 // asks what the response's headers say. Internal to diff/.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "diff/compiled_rules.h"
@@ -10,7 +12,7 @@
 
 namespace shadowtap::diff {
 
-// The bodies and what they are. Views outlive the comparison.
+// Views outlive the comparison.
 struct BodyPair {
   std::string_view left;
   std::string_view right;
@@ -18,12 +20,21 @@ struct BodyPair {
 
 enum class BodyCompared : std::uint8_t {
   kDone,
-  kNotIt,  // neither side is such a document: compare as text
+  kNotIt,  // not such documents: compare as text
 };
 
-// One `type` at "$" where only one side is JSON.
+// `sequence`: NDJSON. One `type` at "$" where only one side is JSON.
 BodyCompared diff_json_bodies(const BodyPair& bodies, bool sequence,
                               const RuleSet::Compiled& rules, Report& report);
+// A depth of 256 and more is not taken as markup (libxml2's limit).
+BodyCompared diff_markup(const BodyPair& bodies, bool html, const RuleSet::Compiled& rules,
+                         Report& report);
+// application/x-www-form-urlencoded: fields by name, the values of one name in order.
+void diff_form(const BodyPair& bodies, const RuleSet::Compiled& rules, Report& report);
+// Parts by name; each with its content type and file name.
+BodyCompared diff_multipart(const BodyPair& bodies, const std::string& left_boundary,
+                            const std::string& right_boundary,
+                            const RuleSet::Compiled& rules, Report& report);
 void diff_text(const BodyPair& bodies, const RuleSet::Compiled& rules, Report& report);
 void diff_binary(const BodyPair& bodies, const RuleSet::Compiled& rules, Report& report);
 

@@ -1,9 +1,45 @@
 #include "diff/json_document.h"
 
+#include <vector>
+
 #include "diff/json_parser.h"
 #include "diff/number.h"
 
 namespace shadowtap::diff {
+
+// Two documents are alive in a comparison; more only where some are embedded.
+struct JsonNodes::Kept {
+  static constexpr std::size_t kMany = 2;
+  static constexpr std::size_t kSmall = 64 << 10;  // 2 MiB
+
+  std::vector<JsonNodes> nodes;
+  // What is kept must not come back while it is taken down.
+  ~Kept() {
+    for (auto& n : nodes) n.capacity_ = kSmall + 1;
+  }
+};
+
+JsonNodes::Kept& JsonNodes::kept() {
+  thread_local Kept kept;
+  return kept;
+}
+
+JsonNodes::JsonNodes(std::size_t capacity) {
+  auto& nodes = kept().nodes;
+  if (!nodes.empty()) {
+    swap(nodes.back());
+    nodes.pop_back();
+  }
+  if (capacity_ >= capacity) return;
+  nodes_ = std::make_unique_for_overwrite<JsonNode[]>(capacity);
+  capacity_ = capacity;
+}
+
+JsonNodes::~JsonNodes() {
+  if (!nodes_ || capacity_ > Kept::kSmall) return;
+  Kept& k = kept();
+  if (k.nodes.size() < Kept::kMany) k.nodes.push_back(std::move(*this));
+}
 
 JsonParsed JsonDocument::parse(std::string_view text, std::uint64_t max_nodes) {
   return parse_json(JsonBuilder(*this), text, max_nodes, false);

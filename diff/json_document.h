@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace shadowtap::diff {
 
@@ -38,6 +39,34 @@ enum class JsonParsed : std::uint8_t {
   kDocument,
   kNotJson,
   kTooLarge,  // more nodes than allowed, or 4 GiB of text
+};
+
+// Storage for nodes. Fresh memory costs as much as parsing into it, so each thread keeps
+// a few small ones for its next documents.
+class JsonNodes {
+ public:
+  JsonNodes() = default;
+  explicit JsonNodes(std::size_t capacity);
+  ~JsonNodes();
+  JsonNodes(JsonNodes&& other) noexcept { swap(other); }
+  JsonNodes& operator=(JsonNodes&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  JsonNode* get() const { return nodes_.get(); }
+  const JsonNode& operator[](NodeId id) const { return nodes_[id]; }
+
+ private:
+  struct Kept;
+  static Kept& kept();
+  void swap(JsonNodes& other) noexcept {
+    std::swap(nodes_, other.nodes_);
+    std::swap(capacity_, other.capacity_);
+  }
+
+  std::unique_ptr<JsonNode[]> nodes_;
+  std::size_t capacity_ = 0;
 };
 
 class JsonDocument {
@@ -69,7 +98,7 @@ class JsonDocument {
   friend class JsonBuilder;
   std::string_view source_;
   std::string decoded_;
-  std::unique_ptr<JsonNode[]> nodes_;
+  JsonNodes nodes_;
   std::size_t size_ = 0;
 };
 

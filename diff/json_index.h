@@ -15,6 +15,8 @@ class JsonIndex {
  public:
   JsonIndex();
   ~JsonIndex();
+  JsonIndex(const JsonIndex&) = delete;
+  JsonIndex& operator=(const JsonIndex&) = delete;
 
   // False: no JSON text has these bytes. Requires less than 4 GiB.
   [[nodiscard]] bool build(std::string_view text);
@@ -24,6 +26,8 @@ class JsonIndex {
 
  private:
   struct Kernel;
+  // Fresh memory costs more than the work on a small text, so each thread keeps one.
+  static std::unique_ptr<Kernel>& kept();
   std::unique_ptr<Kernel> kernel_;
   std::span<const std::uint32_t> tokens_;
 };

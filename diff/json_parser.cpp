@@ -329,7 +329,7 @@ class Parser {
 void JsonBuilder::begin(std::string_view source, std::size_t max_nodes) {
   document_.source_ = source;
   document_.decoded_.clear();
-  document_.nodes_ = std::make_unique_for_overwrite<JsonNode[]>(max_nodes);
+  document_.nodes_ = JsonNodes(max_nodes);
   document_.size_ = 0;
 }
 

@@ -19,8 +19,10 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
   return std::find(words.begin(), words.end(), text) != words.end();
 }
 
+constexpr std::size_t kSample = 1024;
+
 bool looks_like_text(std::string_view body) {
-  std::string_view head = body.substr(0, 4096);
+  std::string_view head = body.substr(0, kSample);
   // A code point may be cut at the end of the sample.
   for (int i = 0; i < 3 && head.size() < body.size() && !head.empty() && !is_utf8(head); ++i) {
     head.remove_suffix(1);
@@ -81,7 +83,7 @@ Media media_of(const ContentType& type, std::string_view body) {
 Media sniff(std::string_view body) {
   if (!looks_like_text(body)) return Media::kBinary;
   if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
-  const std::string_view start = trim(body.substr(0, 4096));
+  const std::string_view start = trim(body.substr(0, kSample));
   if (start.empty()) return Media::kText;
   if (start.front() == '{' || start.front() == '[' || start.front() == '"') return Media::kJson;
   if (begins_ignoring_case(start, "<!doctype html") || begins_ignoring_case(start, "<html")) {

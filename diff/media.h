@@ -24,7 +24,7 @@ ContentType parse_content_type(std::string_view value);
 Media media_of(const ContentType& type, std::string_view body);
 
 // By the body alone: JSON by its first character, markup by its first tag, text where
-// the first 4 KiB are UTF-8 without control characters.
+// the first KiB is UTF-8 without control characters.
 Media sniff(std::string_view body);
 
 }  // namespace shadowtap::diff
