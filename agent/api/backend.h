@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/api/control.h"
+#include "agent/api/edits.h"
 #include "agent/api/router.h"
 #include "agent/base/time.h"
 #include "agent/results/results.h"
@@ -17,6 +18,7 @@ struct Backend {
   results::Results& results;
   std::string version;
   WallTime started{};
+  Edits* edits = nullptr;  // null: nothing can be changed at run time
   std::function<WallTime()> now = [] { return WallTime(std::chrono::system_clock::now()); };
 };
 

@@ -17,6 +17,7 @@ struct Request {
   std::vector<std::string> parameters;  // what the pattern's {…} matched, set by the router
   std::string content_type;
   std::string if_none_match;
+  std::string if_match;
   std::string body;
 
   // From a request line's target; leaves the rest alone. False: not a valid origin-form.

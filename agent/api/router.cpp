@@ -75,6 +75,9 @@ Response Router::handle(Request request) const {
     auto parameters = match(route.segments, request.path);
     if (!parameters) continue;
     if (route.method == (reading ? "GET" : request.method)) {
+      if (!reading && !precondition_holds(request)) {
+        return problem(412, "it has changed since you read it (If-Match)");
+      }
       request.parameters = std::move(*parameters);
       Response response = route.handler(request);
       return reading ? validated(request, std::move(response)) : response;
@@ -86,6 +89,15 @@ Response Router::handle(Request request) const {
       problem(405, request.method + " is not among the methods of this path: " + allow);
   response.headers.emplace_back("Allow", allow);
   return response;
+}
+
+bool Router::precondition_holds(const Request& request) const {
+  if (request.if_match.empty()) return true;
+  Request read = request;
+  read.method = "GET";
+  read.if_none_match.clear();
+  const Response now = handle(std::move(read));
+  return now.status == 200 && tag_matches(request.if_match, entity_tag(now.body));
 }
 
 Response Router::not_found(const Request& request) const {

@@ -1,6 +1,6 @@
 // Finds the handler of a call by method and path, and answers what has none: 404 with
-// the nearest known path, 405 with Allow. HEAD is GET; ETag and If-None-Match are done
-// here for every GET. Knows no socket; owned by the server, control thread.
+// the nearest known path, 405 with Allow. HEAD is GET; ETag, If-None-Match and If-Match are
+// done here for every call. Knows no socket; owned by the server, control thread.
 #pragma once
 
 #include <functional>
@@ -33,6 +33,8 @@ class Router {
     Handler handler;
   };
   Response not_found(const Request& request) const;
+  // Whether what a GET of the same path gives now is what the caller has seen.
+  bool precondition_holds(const Request& request) const;
 
   std::vector<Route> routes_;
 };

@@ -65,6 +65,7 @@ std::optional<Request> to_request(const Message& message) {
   request.method = view(message.method_string());
   request.content_type = view(message[bhttp::field::content_type]);
   request.if_none_match = view(message[bhttp::field::if_none_match]);
+  request.if_match = view(message[bhttp::field::if_match]);
   request.body = message.body();
   return request;
 }

@@ -11,6 +11,7 @@ void add_results_calls(Router& router, const Backend& backend);  // endpoints fi
 void add_verdict_calls(Router& router, const Backend& backend);  // verdict gate
 void add_pause_calls(Router& router, const Backend& backend);    // pause resume
 void add_report_call(Router& router, const Backend& backend);    // report
+void add_edit_calls(Router& router, const Backend& backend);     // rules sampling targets
 void add_page(Router& router);                                   // / and its files
 
 bool is_service(const Backend& backend, const std::string& name);

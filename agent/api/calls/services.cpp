@@ -31,6 +31,7 @@ Router make_router(const Backend& backend) {
   add_verdict_calls(router, backend);
   add_pause_calls(router, backend);
   add_report_call(router, backend);
+  add_edit_calls(router, backend);
   add_page(router);
   return router;
 }
