@@ -42,7 +42,7 @@ std::size_t shard_count(const config::Config& config) {
 ShardOptions shard_options(const config::Config& config, std::size_t index) {
   ShardOptions options;
   options.index = index;
-  options.assembly.shard = index;
+  options.assembly.shard = static_cast<std::uint8_t>(index);
   for (const config::ServiceConfig& service : config.services) {
     ShardServiceOptions own;
     own.name = service.name;
@@ -71,6 +71,7 @@ struct Agent::Parts {
   std::unique_ptr<CompareWorker> worker;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<LiveControl> control;
+  WallTime started{std::chrono::system_clock::now()};
   std::unique_ptr<api::Server> server;
   std::vector<std::thread> threads;
   std::function<void()> each_second;
@@ -85,6 +86,7 @@ struct Agent::Parts {
   Result<> make_shards();
   Result<> make_services(Shard& shard, std::size_t count, std::uint64_t seed);
   Result<> serve();
+  api::Backend backend() const { return {*control, *results, kVersion, started}; }
   void start_threads();
 
   void take_results();
@@ -144,12 +146,10 @@ Result<> Agent::Parts::serve() {
   options.unix_socket = config.api.unix_socket;
   options.metrics_listen = config.api.metrics_listen;
   options.token_file = config.api.token_file;
-  const api::Backend backend{*control, *results, kVersion,
-                             WallTime(std::chrono::system_clock::now())};
-  auto started = api::Server::start(io, options, api::make_router(backend),
-                                    api::make_metrics_router(backend));
-  if (!started) return started.error();
-  server = std::move(*started);
+  auto serving = api::Server::start(io, options, api::make_router(backend()),
+                                    api::make_metrics_router(backend()));
+  if (!serving) return serving.error();
+  server = std::move(*serving);
   return {};
 }
 
@@ -211,7 +211,7 @@ void Agent::Parts::arm_timer() {
   });
 }
 
-Result<std::unique_ptr<Agent>> Agent::start(config::Config config, Sources sources) {
+Result<std::unique_ptr<Agent>> Agent::start(config::Config config, AgentSources sources) {
   auto parts = std::make_unique<Parts>(std::move(config));
   auto results = results::Results::open(config::results_options(parts->config));
   if (!results) return results.error();
@@ -296,6 +296,8 @@ Progress Agent::progress() {
   progress.cpu_cores = parts_->cpu.since_last();
   return progress;
 }
+
+api::Report Agent::report() const { return api::take_report(parts_->backend(), ""); }
 
 results::Results& Agent::results() { return *parts_->results; }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/api/report/report.h"
 #include "agent/base/result.h"
 #include "agent/config/config.h"
 #include "agent/net/segment_source.h"
@@ -29,17 +30,17 @@ struct Progress {
   double cpu_cores = 0;        // of this process since the last call
 };
 
+struct AgentSources {
+  // Instead of the live tap: one for each shard. Empty: tap the wire.
+  std::vector<std::unique_ptr<net::SegmentSource>> files;
+  bool serve = true;  // the API
+};
+
 class Agent {
  public:
-  struct Sources {
-    // Instead of the live tap: one for each shard. Empty: tap the wire.
-    std::vector<std::unique_ptr<net::SegmentSource>> files;
-    bool serve = true;  // the API
-  };
-
   // Attached and serving when it returns.
   [[nodiscard]] static Result<std::unique_ptr<Agent>> start(config::Config config,
-                                                            Sources sources = {});
+                                                            AgentSources sources = {});
   ~Agent();
 
   // Until SIGINT, SIGTERM, stop(), the end of every file, or `run_for`. `each_second` is
@@ -50,6 +51,7 @@ class Agent {
   void stop();
 
   Progress progress();
+  api::Report report() const;
   results::Results& results();
   const config::Config& config() const;
   std::string api_address() const;  // "127.0.0.1:9900"; empty: not serving

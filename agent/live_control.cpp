@@ -183,7 +183,7 @@ api::CaptureLedger LiveControl::capture() const {
     ledger.lost = packets.lost;
   }
   for (const auto& shard : shards_) {
-    for (const auto& [reason, n] : shard->assembly().connection_counts()) {
+    for (const auto& [reason, n] : connection_counts(shard->assembly())) {
       const auto same = std::find_if(ledger.connections.begin(), ledger.connections.end(),
                                      [&, &reason = reason](const auto& k) { return k.first == reason; });
       if (same == ledger.connections.end()) {

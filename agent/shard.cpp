@@ -328,7 +328,7 @@ void Shard::run() {
     if (source_.ended()) {
       if (!ended) {
         ended = now_;
-        assembly_.flush();
+        assembly_.flush(source_.clock(now_));
       }
       if (!work_left() || now_ - *ended > kStopDeadline) break;
     }

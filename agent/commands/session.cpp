@@ -4,8 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
-
-#include "agent/results/report.h"
+#include <fstream>
 
 namespace shadowtap::commands {
 
@@ -29,8 +28,18 @@ void run_session(Agent& agent, std::optional<Duration> run_for) {
   agent.finish();
   line.show(agent.progress());
   line.end();
-  fmt::print("{}", results::render_findings(agent.results().findings("")));
+  fmt::print("{}", api::render(agent.report(), api::ReportFormat::kText));
   std::fflush(stdout);
+}
+
+Result<> write_report(Agent& agent, const std::string& path) {
+  const auto format = api::report_format_of_file(path);
+  if (!format) return plain_error(path + ": a report ends in .txt, .md, .json, .html or .xml");
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << api::render(agent.report(), *format);
+  file.close();
+  if (!file) return errno_error("write " + path);
+  return {};
 }
 
 int exit_code_of_verdict(Agent& agent) {

@@ -1,0 +1,99 @@
+#include "agent/compare_stage.h"
+
+#include <gtest/gtest.h>
+
+namespace shadowtap {
+namespace {
+
+http::Response response(int status, std::string body) {
+  http::Response made;
+  made.status = status;
+  made.headers.append("Content-Type", "application/json");
+  made.body.size = body.size();
+  made.body.bytes = std::move(body);
+  return made;
+}
+
+CompareJob job(http::Response original, http::Response candidate) {
+  CompareJob made;
+  made.exchange.request.method = "GET";
+  made.exchange.request.target = "/users/7?x=1";
+  made.exchange.original = std::move(original);
+  made.candidate.response = std::move(candidate);
+  return made;
+}
+
+std::shared_ptr<const CompareRules> rules(const diff::Rules& from = {}) {
+  auto made = CompareRules::make(from);
+  EXPECT_TRUE(made.has_value());
+  return *made;
+}
+
+const results::Compared& compared(const results::Comparison& comparison) {
+  return std::get<results::Compared>(comparison.ending);
+}
+
+TEST(CompareStage, EqualResponsesMatchAndLeaveTheirBodiesBehind) {
+  const auto comparison =
+      compare_exchange(job(response(200, R"({"a":1})"), response(200, R"({"a":1})")), *rules());
+  EXPECT_TRUE(compared(comparison).candidate.equal);
+  EXPECT_TRUE(comparison.exchange.original->body.bytes.empty());
+  EXPECT_EQ(comparison.original_status, 200);
+}
+
+TEST(CompareStage, ADifferenceKeepsTheBodies) {
+  const auto comparison =
+      compare_exchange(job(response(200, R"({"a":1})"), response(200, R"({"a":2})")), *rules());
+  ASSERT_EQ(compared(comparison).candidate.all.size(), 1u);
+  EXPECT_EQ(compared(comparison).candidate.all[0].path, "$.a");
+  EXPECT_EQ(comparison.candidate->response.body.bytes, R"({"a":2})");
+}
+
+TEST(CompareStage, TheSecondarySpeaksOnlyWhenBothWereSentTogether) {
+  for (const auto& [apart, speaks] : {std::pair{4, true}, std::pair{6, false}}) {
+    CompareJob made = job(response(200, "{}"), response(200, "{}"));
+    made.max_skew = std::chrono::milliseconds(5);
+    made.secondary.emplace();
+    made.secondary->response = response(200, "{}");
+    made.secondary->sent = made.candidate.sent + std::chrono::milliseconds(apart);
+    const auto comparison = compare_exchange(std::move(made), *rules());
+    EXPECT_EQ(comparison.secondary_speaks, speaks);
+    EXPECT_TRUE(compared(comparison).control.has_value());
+  }
+}
+
+TEST(CompareStage, BodiesBeyondTheKeptLimitDifferByTheirHash) {
+  for (const bool same : {true, false}) {
+    CompareJob made = job(response(200, "kept"), response(200, "kept"));
+    for (http::Body* body : {&made.exchange.original->body, &made.candidate.response.body}) {
+      body->size = 1000;
+      body->sha256.emplace();
+    }
+    if (!same) made.candidate.response.body.sha256->back() = 1;
+    const auto comparison = compare_exchange(std::move(made), *rules());
+    EXPECT_EQ(compared(comparison).candidate.equal, same);
+    if (!same) EXPECT_EQ(compared(comparison).candidate.all.back().kind, diff::Kind::kBinary);
+  }
+}
+
+TEST(CompareStage, RulesOfARouteHoldThereOnly) {
+  diff::Rules from;
+  from.ignore.push_back({.path = "$.a", .kind = "", .presence_only = false, .route = "/users/{id}",
+                         .reason = "", .expires = ""});
+  const auto made = rules(from);
+  CompareJob there = job(response(200, R"({"a":1})"), response(200, R"({"a":2})"));
+  EXPECT_TRUE(compared(compare_exchange(there, *made)).candidate.equal);
+  there.exchange.request.target = "/orders/7";
+  EXPECT_FALSE(compared(compare_exchange(there, *made)).candidate.equal);
+}
+
+TEST(CompareStage, RoutesMatchSegmentBySegment) {
+  EXPECT_TRUE(fits_route("/users/7?x=/", "/users/{id}"));
+  EXPECT_TRUE(fits_route("/", "/"));
+  for (const char* other : {"/users", "/users/", "/users/7/x", "/user/7", "/users//"}) {
+    EXPECT_FALSE(fits_route(other, "/users/{id}")) << other;
+  }
+}
+
+}  // namespace
+}  // namespace shadowtap
