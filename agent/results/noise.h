@@ -90,6 +90,7 @@ class Noise {
   const NoiseOptions& options() const { return options_; }
   NoiseOptions& options() { return options_; }
   std::uint32_t next_index() const { return next_index_; }
+  void restore_record(RouteIndex route, std::uint32_t index, PathRecord record);
   void restore_next_index(std::uint32_t next) { next_index_ = next; }
   // Finds the latched places again, after records were put back or moved.
   void relatch();

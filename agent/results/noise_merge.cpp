@@ -96,8 +96,20 @@ void Noise::merge_records(RouteIndex route_index, std::uint32_t from, std::uint3
   }
   PathRecord gone;
   gone.path = kGonePath;
+  gone.dirty = paths.records[from].dirty;
   paths.records[from] = std::move(gone);
+  touch(route_index, from);
   relatch();
+}
+
+void Noise::restore_record(RouteIndex route_index, std::uint32_t index, PathRecord record) {
+  RoutePaths& paths = route(route_index);
+  while (paths.records.size() <= index) {
+    paths.records.emplace_back();
+    paths.records.back().path = kGonePath;
+  }
+  if (record.path != kGonePath) paths.by_place.emplace(place_of(record.path, record.kind), index);
+  paths.records[index] = std::move(record);
 }
 
 void Noise::relatch() {

@@ -5,9 +5,12 @@
 
 #include "agent/results/sample_of.h"
 #include "agent/results/service.h"
+#include "agent/results/store.h"
 
 namespace shadowtap::results {
 namespace {
+
+constexpr Duration kFlushDeadline = 10s;
 
 std::optional<std::uint64_t> parse_id(std::string_view text) {
   std::uint64_t id = 0;
@@ -36,9 +39,9 @@ std::string endpoint_key(const EndpointRow& row) {
   return row.service + '\n' + row.route + '\n' + row.method;
 }
 
-class MemoryResults : public Results {
+class KeptResults : public Results {
  public:
-  explicit MemoryResults(const ResultsOptions& options)
+  explicit KeptResults(const ResultsOptions& options)
       : options_(options), redactor_(options.redaction) {}
 
   Result<> open_services() {
@@ -48,6 +51,10 @@ class MemoryResults : public Results {
       services_.push_back(std::move(*made));
     }
     verdicts_.resize(services_.size());
+    if (options_.store.data_dir.empty()) return {};
+    StoreRows kept;
+    store_ = Store::open(options_.store, kept);
+    for (const auto& service : services_) service->restore(kept, now());
     return {};
   }
 
@@ -58,6 +65,10 @@ class MemoryResults : public Results {
 
   void tick(WallTime now) override {
     for (const auto& service : services_) service->tick(now);
+    if (now - last_flush_ >= options_.store.flush_interval) {
+      last_flush_ = now;
+      hand_to_store(now);
+    }
     if (now - last_verdict_ < 1s) return;
     last_verdict_ = now;
     for (std::size_t i = 0; i < services_.size(); ++i) note_verdict(i, now);
@@ -110,7 +121,7 @@ class MemoryResults : public Results {
     return all;
   }
 
-  ResultsHealth health() const override { return {}; }
+  ResultsHealth health() const override { return store_ ? store_->health() : ResultsHealth{}; }
 
   bool forget(const std::string& service) override {
     bool any = false;
@@ -144,7 +155,14 @@ class MemoryResults : public Results {
     return std::exchange(changes_, {});
   }
 
-  Result<> flush() override { return {}; }
+  Result<> flush() override {
+    if (!store_ || !store_->writable()) return {};
+    hand_to_store(now());
+    if (Result<> done = store_->flush(kFlushDeadline); !done) return done;
+    // What the full queue held back the first time.
+    if (waiting_) hand_to_store(now());
+    return store_->flush(kFlushDeadline);
+  }
 
  private:
   static WallTime now() { return WallTime(std::chrono::system_clock::now()); }
@@ -155,6 +173,19 @@ class MemoryResults : public Results {
       if (name.empty() || one->options().name == name) found.push_back(one.get());
     }
     return found;
+  }
+
+  // A batch that the full queue refused is kept and comes first the next time.
+  void hand_to_store(WallTime now) {
+    if (!store_ || !store_->writable()) return;
+    const bool everything = store_->wants_everything(now);
+    if (everything) waiting_.reset();
+    if (waiting_ && !store_->submit(waiting_)) return;
+    auto rows = std::make_unique<StoreRows>();
+    for (const auto& service : services_) service->collect(*rows, everything);
+    if (rows->empty()) return;
+    waiting_ = std::move(rows);
+    if (store_->submit(waiting_)) waiting_.reset();
   }
 
   void note_verdict(std::size_t i, WallTime now) {
@@ -171,6 +202,9 @@ class MemoryResults : public Results {
   std::vector<std::string> verdicts_;
   std::vector<VerdictChange> changes_;
   WallTime last_verdict_{};
+  WallTime last_flush_{};
+  std::unique_ptr<StoreRows> waiting_;
+  std::unique_ptr<Store> store_;
 };
 
 bool shows(const DiffRow& row, const DiffQuery& query) {
@@ -181,7 +215,7 @@ bool shows(const DiffRow& row, const DiffQuery& query) {
   });
 }
 
-Page<DiffRow> MemoryResults::diffs(const DiffQuery& query) const {
+Page<DiffRow> KeptResults::diffs(const DiffQuery& query) const {
   const SampleId below = parse_id(query.cursor).value_or(UINT64_MAX);
   std::vector<DiffRow> rows;
   for (const Service* service : named(query.service)) {
@@ -211,7 +245,7 @@ Page<DiffRow> MemoryResults::diffs(const DiffQuery& query) const {
   return page;
 }
 
-std::optional<DiffDetail> MemoryResults::diff(const std::string& id) const {
+std::optional<DiffDetail> KeptResults::diff(const std::string& id) const {
   const auto number = parse_id(id);
   if (!number) return std::nullopt;
   for (const auto& service : services_) {
@@ -225,7 +259,7 @@ std::optional<DiffDetail> MemoryResults::diff(const std::string& id) const {
 }
 
 // Of several services the worst speaks, with all reasons.
-VerdictAnswer MemoryResults::verdict(const std::string& service,
+VerdictAnswer KeptResults::verdict(const std::string& service,
                                      std::optional<std::uint64_t> min_compared,
                                      std::optional<double> max_mismatch_ratio) const {
   const std::vector<Service*> asked = named(service);
@@ -251,7 +285,7 @@ VerdictAnswer MemoryResults::verdict(const std::string& service,
 }  // namespace
 
 Result<std::unique_ptr<Results>> Results::open(const ResultsOptions& options) {
-  auto made = std::make_unique<MemoryResults>(options);
+  auto made = std::make_unique<KeptResults>(options);
   if (auto opened = made->open_services(); !opened) return opened.error();
   return std::unique_ptr<Results>(std::move(made));
 }

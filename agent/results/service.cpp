@@ -12,9 +12,8 @@ constexpr std::size_t kMaxCredentials = 1000;
 constexpr std::size_t kMaxRequestKept = 64 << 10;
 constexpr Duration kCredentialsAge = std::chrono::hours(1);
 
-// Errors are kept as samples at places of their own, after all real ones.
 std::uint32_t error_place(http::AnswerError error) {
-  return 0xffffff00U + static_cast<std::uint32_t>(error);
+  return kErrorPlaces + static_cast<std::uint32_t>(error);
 }
 
 bool failed(int status) { return status >= 500; }
@@ -47,7 +46,7 @@ Result<std::unique_ptr<Service>> Service::make(const ServiceOptions& options,
 
 Service::Service(const ServiceOptions& options, const StoreOptions& store,
                  const Redactor& redactor, RouteTable routes, std::size_t index)
-    : options_(options), index_(static_cast<std::uint16_t>(index)), redactor_(redactor), routes_(std::move(routes)), noise_(options.noise),
+    : options_(options), index_(static_cast<std::uint16_t>(index)), redactor_(redactor), keeps_(!store.data_dir.empty()), routes_(std::move(routes)), noise_(options.noise),
       samples_({store.samples, store.max_bytes / 4, store.max_age}, index),
       originals_({.window = options.noise.window}) {}
 
@@ -75,6 +74,7 @@ void Service::merge(const RouteMerge& merge) {
   counts_[merge.into].merge(counts_[merge.from]);
   counts_[merge.into].dirty = true;
   counts_[merge.from] = {};
+  if (keeps_) gone_.push_back(merge.from);
   flagged_[merge.into] = 0;
   flag_ignored(merge.into);
 }
@@ -124,6 +124,7 @@ void Service::add_compared(Comparison& comparison, const Compared& compared, Rou
   }
   const Outcome outcome = noise_.add(pair);
   ++arrived_[route].outcomes[static_cast<std::size_t>(outcome)];
+  if (keeps_) count_bucket(route, to_string(outcome), comparison.time);
   if (!pair.candidate.empty() || !pair.control_hits.empty()) flag_ignored(route);
   if (!pair.candidate.empty()) keep_pair(comparison, pair);
   put_original(comparison);
@@ -204,6 +205,7 @@ void Service::add_error(const Comparison& comparison, const ShadowError& error, 
   noise_.add_error(comparison.request_key, comparison.time,
                    with_secondary ? Control::kSecondary : Control::kNone, control_failed);
   ++arrived_[route].errors;
+  if (keeps_) count_bucket(route, "error", comparison.time);
   keep(comparison, route, {error_place(error.error)}, {});
 }
 
@@ -336,6 +338,7 @@ void Service::forget(WallTime now) {
   pace_ = {};
   originals_.clear();
   credentials_.clear();
+  cleared_ = true;
   since_ = now;
 }
 

@@ -18,6 +18,7 @@
 #include "agent/results/results.h"
 #include "agent/results/routes.h"
 #include "agent/results/samples.h"
+#include "agent/results/store_rows.h"
 
 namespace shadowtap::results {
 
@@ -37,8 +38,13 @@ struct RouteCounts {
   void merge(const RouteCounts& other);
 };
 
+// Errors are kept as samples at places of their own, after all real ones.
+inline constexpr std::uint32_t kErrorPlaces = 0xffffff00;
+
 class Service {
  public:
+  static constexpr std::uint32_t kMaxRestoredPaths = 100'000;
+
   static Result<std::unique_ptr<Service>> make(const ServiceOptions& options,
                                                const StoreOptions& store,
                                                const Redactor& redactor,
@@ -57,6 +63,11 @@ class Service {
   VerdictAnswer verdict(std::optional<std::uint64_t> min_compared,
                         std::optional<double> max_mismatch_ratio) const;
   std::vector<RouteMetrics> metrics() const;
+
+  // What changed since the last call, or everything, after what was kept is cleared.
+  void collect(StoreRows& rows, bool everything);
+  // Before the first add(): goes on from what was kept.
+  void restore(const StoreRows& rows, WallTime now);
 
   void forget(WallTime now);
   void set_ignored(const std::vector<std::string>& paths);
@@ -105,10 +116,20 @@ class Service {
   void add_not_covered(std::vector<std::string>& out) const;
   void add_route_needs(VerdictAnswer& answer) const;
   std::uint64_t total_compared() const;
+  RouteKey key_of(RouteIndex route) const;
+  std::vector<RecordIndex> all_records() const;
+  void collect_samples(StoreRows& rows, bool everything);
+  PathRow path_row(const RecordIndex& index) const;
+  RouteRow route_row(RouteIndex route) const;
+  void restore(const PathRow& row);
+  void restore(const RouteRow& row);
+  void restore(const SampleRow& row);
+  void count_bucket(RouteIndex route, const char* outcome, WallTime time);
 
   ServiceOptions options_;
   std::uint16_t index_;
   const Redactor& redactor_;
+  bool keeps_;  // there is a store
   RouteTable routes_;
   PathNames names_;
   Noise noise_;
@@ -125,6 +146,10 @@ class Service {
   diff::Rules rules_;
   std::map<RouteIndex, std::shared_ptr<const diff::RuleSet>> compiled_;
   std::map<SampleId, http::Exchange> credentials_;  // requests as captured, for a re-send
+  std::vector<RouteIndex> gone_;   // merged since the last collect()
+  std::vector<BucketRow> buckets_;  // of the time since the last collect()
+  std::map<std::tuple<RouteIndex, std::int64_t, const char*>, std::size_t> bucket_of_;
+  bool cleared_ = false;           // what the store has is of another epoch
   WallTime since_{};
   WallTime last_{};
   double rate_ = 0;  // comparisons a second, smoothed over about 10 s

@@ -39,9 +39,9 @@ struct Detection {
 };
 Detection time_to_detect(double planted, double under, const Trial& run);
 
-// Both sides stall now and then, without any true difference in errors or latency: runs in
-// which errors, slower or tail was ever proven.
-std::size_t stall_alarms(std::size_t runs, std::size_t seconds, double alpha);
+// Both sides stall once a minute for up to `longest` seconds, each on its own, without any
+// true difference in errors or latency: runs in which errors, slower or tail was ever proven.
+std::size_t stall_alarms(std::size_t runs, std::size_t seconds, double alpha, double longest);
 
 // Runs of a candidate with a true mismatch rate of `truth` that passed at `limit`, asked
 // after every exchange; and the same for the plain ratio from 200 exchanges on.
