@@ -36,6 +36,7 @@ struct Flight {
   std::string method;
   std::string bytes;
   bool retried = false;
+  std::uint32_t redirects = 0;
 };
 
 struct ConnectionLimits {

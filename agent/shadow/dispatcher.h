@@ -75,6 +75,13 @@ struct TargetStatus {
   std::optional<WallTime> expires;
 };
 
+struct MiddlewareStatus {
+  bool running = false;
+  std::uint64_t starts = 0;
+  std::uint64_t dropped = 0;  // by it, by its time-out, by its death
+  std::uint64_t untold = 0;   // responses it was not shown, its pipe being full
+};
+
 struct ImpactSide {
   double p50_ms = 0;
   double p99_ms = 0;
@@ -127,6 +134,7 @@ class Dispatcher {
   virtual double effective_sample() const = 0;  // percent, after ramp and guard
   virtual bool sending_expired() const = 0;
   virtual ImpactReport impact() const = 0;
+  virtual std::optional<MiddlewareStatus> middleware() const = 0;
 
   // Refuses what is queued, closes idle connections, answers what is in flight as reset.
   virtual void stop() = 0;

@@ -26,7 +26,8 @@ Lane::Lane(Owner& owner, Role first_role, const DispatchOptions& dispatch)
       first_role_(first_role),
       send_on_(dispatch.send),
       original_timeout_(dispatch.original_timeout),
-      gate_(dispatch.order, dispatch.order_wait) {}
+      gate_(dispatch.order, dispatch.order_wait),
+      alias_rules_(dispatch.aliases) {}
 
 Lane::~Lane() = default;
 
@@ -48,14 +49,14 @@ void Lane::retire(std::unique_ptr<Target> target) {
   if (target && !target->idle()) retired_.push_back(std::move(target));
 }
 
-void Lane::accept(const http::Exchange& exchange, const http::Request& request, bool in_order,
-                  Time now) {
+void Lane::accept(const http::Exchange& exchange, const http::Request& request, bool with_second,
+                  bool in_order, Time now) {
   const http::ExchangeId id = exchange.id;
   Shot& shot = shots_[id];
   shot.exchange = &exchange;
   shot.request = &request;
   shot.in_order = in_order;
-  shot.second_wanted = shot.second_open = second_ != nullptr;
+  shot.second_wanted = shot.second_open = with_second;
   shot.waiting_since = now;
   if (exchange.original) shot.original_status = exchange.original->status;
   if (send_on_ == SendOn::kRequest || exchange.original || !in_order) {
@@ -116,6 +117,10 @@ void Lane::original_ended(const http::Exchange& exchange, bool complete, Time no
     server_errors_.erase(error);
   }
   const auto found = shots_.find(id);
+  const bool of_interest = found != shots_.end() || handed_out_.contains(id);
+  if (of_interest && complete && exchange.original) {
+    note(id, &HandedOutBy::original, *exchange.original);
+  }
   if (found == shots_.end()) return;
   Shot& shot = found->second;
   shot.original_status = status;
@@ -187,9 +192,9 @@ void Lane::send_both(http::ExchangeId id, Shot& shot, bool with_second, Time now
   Target& first = *first_;
   // The fair coin: whoever is always second sees the state the other left behind.
   const bool second_goes_first = with_second && (mix(id ^ 0xc01) & 1) != 0;
-  if (second_goes_first) second_->send(request, id, nullptr, now);
-  first.send(request, id, nullptr, now);
-  if (with_second && !second_goes_first) second_->send(request, id, nullptr, now);
+  if (second_goes_first) second_->send(request, id, &second_aliases_, now);
+  first.send(request, id, &first_aliases_, now);
+  if (with_second && !second_goes_first) second_->send(request, id, &second_aliases_, now);
   if (!second_missing) return;
   if (second_ && second_->probe(now) == Target::Admission::kOpen) {
     second_->count_untried(http::AnswerError::kCircuitOpen, now);
@@ -240,9 +245,30 @@ void Lane::target_answered(Target& target, http::ExchangeId id, http::Answer ans
   if (const auto found = shots_.find(id); found != shots_.end()) {
     judge(target, id, found->second, answer);
   }
+  if (answer.ok()) {
+    const bool second = target.options().role == Role::kSecondary;
+    note(id, second ? &HandedOutBy::second : &HandedOutBy::first, answer.response);
+  }
   end_role(id, target.options().role, std::move(answer));
   if (!stopping_) pump(now);
   owner_.settled();
+}
+
+void Lane::note(http::ExchangeId id, std::optional<HandedOut> HandedOutBy::*whose,
+                const http::Response& response) {
+  if (alias_rules_.empty()) return;
+  HandedOut values = handed_out(response, alias_rules_);
+  const bool any = std::any_of(values.begin(), values.end(), [](const auto& v) { return v; });
+  if (!any) return;
+  const auto [entry, fresh] = handed_out_.try_emplace(id);
+  if (fresh) handed_out_by_age_.push_back(id);
+  HandedOutBy& by = entry->second;
+  by.*whose = std::move(values);
+  if (by.original && by.first) first_aliases_.learn(*by.original, *by.first);
+  if (by.original && by.second) second_aliases_.learn(*by.original, *by.second);
+  if (handed_out_by_age_.size() <= kMaxServerErrors) return;
+  handed_out_.erase(handed_out_by_age_.front());
+  handed_out_by_age_.pop_front();
 }
 
 void Lane::judge(Target& target, http::ExchangeId id, const Shot& shot,

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/shadow/aliases.h"
 #include "agent/shadow/order_gate.h"
 #include "agent/shadow/target.h"
 
@@ -29,6 +30,7 @@ class Lane final : public Target::Owner {
     virtual void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) = 0;
     // Called once a connection event was worked off.
     virtual void settled() = 0;
+    virtual bool may_follow(const std::string& method, const std::string& target) = 0;
 
    protected:
     ~Owner() = default;
@@ -47,8 +49,8 @@ class Lane final : public Target::Owner {
 
   // `request` is what is to be sent (the exchange's own, or as the middleware changed it);
   // both stay until the lane is done with them. Needs first().
-  void accept(const http::Exchange& exchange, const http::Request& request, bool in_order,
-              Time now);
+  void accept(const http::Exchange& exchange, const http::Request& request, bool with_second,
+              bool in_order, Time now);
   void original_ended(const http::Exchange& exchange, bool complete, Time now);
   void tick(Time now);
   void stop();
@@ -75,10 +77,18 @@ class Lane final : public Target::Owner {
     Duration latency;
     Time when;
   };
+  struct HandedOutBy {  // until the original and every target of the lane have answered
+    std::optional<HandedOut> original;
+    std::optional<HandedOut> first;
+    std::optional<HandedOut> second;
+  };
   using Shots = std::unordered_map<http::ExchangeId, Shot>;
 
   void target_answered(Target& target, http::ExchangeId id, http::Answer answer) override;
   void target_changed(Target& target) override;
+  bool may_follow(const std::string& method, const std::string& target) override {
+    return owner_.may_follow(method, target);
+  }
 
   void enter(http::ExchangeId id, Shot& shot, Time now);
   void enqueue(const std::vector<http::ExchangeId>& freed);
@@ -91,6 +101,8 @@ class Lane final : public Target::Owner {
   void end_role(http::ExchangeId id, Role role, TargetOutcome outcome);
   void end_untried(http::ExchangeId id, http::AnswerError error, Time now);
   void judge(Target& target, http::ExchangeId id, const Shot& shot, const http::Answer& answer);
+  void note(http::ExchangeId id, std::optional<HandedOut> HandedOutBy::*whose,
+            const http::Response& response);
   void retire(std::unique_ptr<Target> target);
   void drop_overdue(std::deque<std::pair<Time, http::ExchangeId>>& ages, Stage first, Stage last,
                     Duration patience, const TargetOutcome& outcome, Time now);
@@ -109,6 +121,11 @@ class Lane final : public Target::Owner {
   std::deque<std::pair<Time, http::ExchangeId>> awaiting_by_age_;
   std::deque<std::pair<Time, http::ExchangeId>> by_age_;
   std::unordered_map<http::ExchangeId, ServerError> server_errors_;
+  std::vector<SessionAlias> alias_rules_;
+  AliasTable first_aliases_{alias_rules_};
+  AliasTable second_aliases_{alias_rules_};
+  std::unordered_map<http::ExchangeId, HandedOutBy> handed_out_;
+  std::deque<http::ExchangeId> handed_out_by_age_;
   std::size_t flying_ = 0;
   bool pumping_ = false;
   bool stopping_ = false;

@@ -148,7 +148,8 @@ struct DispatchOptions {
   ImpactOptions impact;
   std::optional<Duration> expires;  // sending stops, observing goes on
   std::vector<SessionAlias> aliases;
-  std::string middleware;  // a command line; empty: none
+  std::string middleware;  // a command line for the shell; empty: none
+  Duration middleware_timeout = 1s;  // what it does not give back by then, it dropped
   std::uint32_t mark = 0x5ad0000;  // SO_MARK; clear of 0x4000/0x8000, 0x0f00 and 1337; 0: none
   Duration original_timeout = 30s;  // an original not complete by then is a timeout
 };

@@ -88,10 +88,17 @@ Result<std::string> read_secret(const SecretHeader& secret) {
   return value;
 }
 
-void append_chunked_body(std::string& out, const http::Request& request) {
-  if (!request.body.bytes.empty()) {
-    fmt::format_to(std::back_inserter(out), "{:x}\r\n", request.body.bytes.size());
-    out.append(request.body.bytes).append("\r\n");
+constexpr std::size_t kMaxAliasedBody = 64 << 10;
+
+bool may_alias_body(const http::Request& request) {
+  return !request.body.bytes.empty() && request.body.bytes.size() <= kMaxAliasedBody &&
+         !request.headers.find("content-encoding");
+}
+
+void append_chunked_body(std::string& out, std::string_view body, const http::Request& request) {
+  if (!body.empty()) {
+    fmt::format_to(std::back_inserter(out), "{:x}\r\n", body.size());
+    out.append(body).append("\r\n");
   }
   out.append("0\r\n");
   for (std::size_t i = 0; i < request.trailers.size(); ++i) {
@@ -160,12 +167,15 @@ std::string Outgoing::compose(const http::Request& request, http::ExchangeId id,
   out.append(request.method).append(" ");
   out.append(aliases == nullptr ? target : aliases->apply(target));
   out.append(request.version.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-  append_headers(out, request, id, aliases);
+  std::string aliased;
+  std::string_view body = request.body.bytes;
+  if (aliases != nullptr && may_alias_body(request)) body = aliased = aliases->apply(body);
+  append_headers(out, request, body.size(), id, aliases);
   out.append("\r\n");
   if (request.chunked) {
-    append_chunked_body(out, request);
+    append_chunked_body(out, body, request);
   } else {
-    out.append(request.body.bytes);
+    out.append(body);
   }
   return out;
 }
@@ -194,7 +204,8 @@ bool Outgoing::left_out(std::string_view name, const http::Request& request) con
   return request.headers.has_token("connection", name);
 }
 
-void Outgoing::append_headers(std::string& out, const http::Request& request, http::ExchangeId id,
+void Outgoing::append_headers(std::string& out, const http::Request& request,
+                              std::size_t body_size, http::ExchangeId id,
                               const Substitution* aliases) const {
   std::vector<bool> set(set_headers_.size());
   bool host = false;
@@ -220,13 +231,14 @@ void Outgoing::append_headers(std::string& out, const http::Request& request, ht
       if (!framed) append_line(out, name, "chunked");
       framed = true;
     } else if (equal_ignoring_case(name, "content-length")) {
-      if (!framed) append_line(out, name, std::to_string(request.body.bytes.size()));
+      if (!framed) append_line(out, name, std::to_string(body_size));
       framed = true;
     } else if (trace_ == Trace::kNew && is_trace_header(name)) {
       const auto fresh = new_trace_value(name, value, mix(id) + static_cast<unsigned>(role_));
       if (fresh) append_line(out, name, *fresh);
     } else if (aliases != nullptr) {
-      append_line(out, name, aliases->apply(value));
+      const bool cookie = equal_ignoring_case(name, "cookie");
+      append_line(out, name, cookie ? aliases->apply_cookies(value) : aliases->apply(value));
     } else {
       append_line(out, name, value);
     }
@@ -237,8 +249,8 @@ void Outgoing::append_headers(std::string& out, const http::Request& request, ht
   }
   if (!host && request.version.minor != 0) append_line(out, "Host", authority_);
   if (!framed && request.chunked) append_line(out, "Transfer-Encoding", "chunked");
-  if (!framed && !request.chunked && !request.body.bytes.empty()) {
-    append_line(out, "Content-Length", std::to_string(request.body.bytes.size()));
+  if (!framed && !request.chunked && body_size != 0) {
+    append_line(out, "Content-Length", std::to_string(body_size));
   }
   if (request.version.minor == 0) append_line(out, "Connection", "keep-alive");
   fmt::format_to(std::back_inserter(out), "{}: {:x}\r\n", kShadowHeader, id);

@@ -27,6 +27,8 @@ class Substitution {
   virtual ~Substitution() = default;
   // `text` with the target's own values in place of the original's.
   virtual std::string apply(std::string_view text) const = 0;
+  // The same for a Cookie line.
+  virtual std::string apply_cookies(std::string_view line) const = 0;
   virtual bool empty() const = 0;
 };
 
@@ -47,8 +49,8 @@ class Outgoing {
   Outgoing();
   Result<> read_secrets(const TargetOptions& options);
   std::string target_of(const http::Request& request) const;
-  void append_headers(std::string& out, const http::Request& request, http::ExchangeId id,
-                      const Substitution* aliases) const;
+  void append_headers(std::string& out, const http::Request& request, std::size_t body_size,
+                      http::ExchangeId id, const Substitution* aliases) const;
   bool left_out(std::string_view name, const http::Request& request) const;
 
   Role role_ = Role::kCandidate;

@@ -3,6 +3,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "agent/shadow/raw_message.h"
+
 namespace shadowtap::shadow {
 namespace {
 
@@ -36,6 +38,11 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
       started_(Time::clock::now()),
       now_(started_) {
   if (select_.ramp) ramp_.emplace(*select_.ramp);
+  if (dispatch_.middleware.empty()) return;
+  Middleware::Limits limits;
+  limits.timeout = dispatch_.middleware_timeout;
+  middleware_ = std::make_unique<Middleware>(io_, static_cast<Middleware::Owner&>(*this),
+                                             dispatch_.middleware, limits);
 }
 
 ServiceDispatcher::~ServiceDispatcher() {
@@ -91,24 +98,98 @@ Submitted ServiceDispatcher::send(const http::Exchange& exchange, bool in_order,
   const Depth depth(depth_);
   Submitted submitted;
   submitted.selected = true;
-  if (compared_.first() != nullptr) {
-    submitted.candidate = true;
-    submitted.secondary = compared_.second() != nullptr;
-    compared_.accept(exchange, exchange.request, in_order, now);
-  } else {
-    submitted.skipped = http::Skipped::kNoCandidate;
+  submitted.candidate = compared_.first() != nullptr;
+  submitted.secondary = submitted.candidate && compared_.second() != nullptr;
+  if (!submitted.candidate) submitted.skipped = http::Skipped::kNoCandidate;
+  if (in_order) submitted.mirrors = static_cast<std::uint16_t>(mirrors_.size());
+  if (submitted.answers() == 0) return submitted;
+  if (!middleware_) {
+    accept(exchange, exchange.request, submitted, in_order, now);
+    return submitted;
   }
-  if (!in_order) return submitted;
-  for (const auto& [name, lane] : mirrors_) {
-    lane->accept(exchange, exchange.request, true, now);
-    ++submitted.mirrors;
+  Offered& offered = offered_[exchange.id];
+  offered.exchange = &exchange;
+  offered.in_order = in_order;
+  offered.original_over = !in_order;  // nobody will tell of a re-send's original
+  offered.original_complete = exchange.original.has_value();
+  offered.candidate = submitted.candidate;
+  offered.second = submitted.secondary;
+  offered.unanswered = submitted.answers();
+  if (in_order) {
+    for (const auto& [name, lane] : mirrors_) offered.mirrors.push_back(name);
   }
+  middleware_->offer(exchange);
   return submitted;
+}
+
+void ServiceDispatcher::accept(const http::Exchange& exchange, const http::Request& request,
+                               const Submitted& submitted, bool in_order, Time now) {
+  if (submitted.candidate) {
+    compared_.accept(exchange, request, submitted.secondary, in_order, now);
+  }
+  if (submitted.mirrors == 0) return;
+  for (const auto& [name, lane] : mirrors_) lane->accept(exchange, request, false, true, now);
+}
+
+// What came back is a request like any other: it may have become one that must not be sent.
+void ServiceDispatcher::passed(http::ExchangeId id, http::Request request) {
+  const Depth depth(depth_);
+  const auto found = offered_.find(id);
+  if (found == offered_.end()) return;
+  const Decision decision = filter_.decide_resend(request);
+  if (!std::holds_alternative<Send>(decision)) return withhold(id, http::NotComparable::kMiddleware);
+  found->second.request = std::make_unique<http::Request>(std::move(request));
+  hand_on(found->second, Time::clock::now());
+}
+
+// Targets may have come and gone meanwhile; answers are owed to those that were promised.
+void ServiceDispatcher::hand_on(Offered& offered, Time now) {
+  const http::Exchange& exchange = *offered.exchange;
+  const http::Request& request = *offered.request;
+  const auto through = [&](Lane& lane, bool second, bool in_order) {
+    lane.accept(exchange, request, second, in_order, now);
+    if (offered.original_over) lane.original_ended(exchange, offered.original_complete, now);
+  };
+  if (offered.candidate && compared_.first() != nullptr) {
+    through(compared_, offered.second, offered.in_order);
+  } else if (offered.candidate) {
+    deliver(exchange.id, Role::kCandidate, http::NotComparable::kShuttingDown);
+    if (offered.second) deliver(exchange.id, Role::kSecondary, http::NotComparable::kShuttingDown);
+  }
+  for (const std::string& name : offered.mirrors) {
+    const auto lane = mirrors_.find(name);
+    if (lane != mirrors_.end()) {
+      through(*lane->second, false, true);
+    } else {
+      deliver(exchange.id, Role::kMirror, http::NotComparable::kShuttingDown);
+    }
+  }
+}
+
+void ServiceDispatcher::dropped(http::ExchangeId id) {
+  const Depth depth(depth_);
+  withhold(id, http::NotComparable::kMiddleware);
+}
+
+void ServiceDispatcher::withhold(http::ExchangeId id, http::NotComparable reason) {
+  const auto found = offered_.find(id);
+  if (found == offered_.end() || found->second.request) return;
+  const Offered& offered = found->second;
+  if (offered.candidate) deliver(id, Role::kCandidate, reason);
+  if (offered.second) deliver(id, Role::kSecondary, reason);
+  for (std::size_t i = 0; i < offered.mirrors.size(); ++i) deliver(id, Role::kMirror, reason);
 }
 
 void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool complete) {
   const Depth depth(depth_);
   const Time now = Time::clock::now();
+  if (const auto found = offered_.find(exchange.id); found != offered_.end()) {
+    found->second.original_over = true;
+    found->second.original_complete = complete;
+    middleware_->tell_original(exchange);
+    tell_answer(exchange.id, found->second);
+    forget_if_over(exchange.id);
+  }
   compared_.original_ended(exchange, complete, now);
   for (const auto& [name, lane] : mirrors_) lane->original_ended(exchange, complete, now);
 }
@@ -133,6 +214,7 @@ void ServiceDispatcher::tick(Time now) {
   {
     const Depth depth(depth_);
     remove_expired(now);
+    if (middleware_) middleware_->tick(now);
     compared_.tick(now);
     for (const auto& [name, lane] : mirrors_) lane->tick(now);
     for (const auto& lane : leaving_) lane->tick(now);
@@ -240,6 +322,13 @@ void ServiceDispatcher::settled() {
   if (depth_ == 0) flush();
 }
 
+bool ServiceDispatcher::may_follow(const std::string& method, const std::string& target) {
+  http::Request request;
+  request.method = method;
+  request.target = target;
+  return std::holds_alternative<Send>(filter_.decide_resend(request));
+}
+
 void ServiceDispatcher::flush_later() {
   if (std::exchange(flush_posted_, true)) return;
   boost::asio::post(io_, [this, alive = alive_] {
@@ -249,12 +338,44 @@ void ServiceDispatcher::flush_later() {
   });
 }
 
+void ServiceDispatcher::account(const Delivery& delivery) {
+  const auto found = offered_.find(delivery.id);
+  if (found == offered_.end()) return;
+  const auto* answer = std::get_if<http::Answer>(&delivery.outcome);
+  if (answer != nullptr && answer->ok() && delivery.role == Role::kCandidate) {
+    found->second.answer = raw_bytes(answer->response);
+    found->second.answer_latency = answer->to_first_byte;
+    tell_answer(delivery.id, found->second);
+  }
+  --found->second.unanswered;
+  forget_if_over(delivery.id);
+}
+
+void ServiceDispatcher::tell_answer(http::ExchangeId id, Offered& offered) {
+  if (!offered.original_over || offered.answer.empty()) return;
+  middleware_->tell_answer(id, offered.answer_latency, std::exchange(offered.answer, {}));
+}
+
+// The middleware is shown the original even where the targets were quicker.
+void ServiceDispatcher::forget_if_over(http::ExchangeId id) {
+  const auto found = offered_.find(id);
+  if (found == offered_.end() || found->second.unanswered > 0) return;
+  if (found->second.original_over) offered_.erase(found);
+}
+
+std::optional<MiddlewareStatus> ServiceDispatcher::middleware() const {
+  if (!middleware_) return std::nullopt;
+  return MiddlewareStatus{middleware_->running(), middleware_->starts(), middleware_->dropped(),
+                          middleware_->untold()};
+}
+
 // The sink may submit again from within.
 void ServiceDispatcher::flush() {
   if (std::exchange(flushing_, true)) return;
   while (!deliveries_.empty()) {
     Delivery next = std::move(deliveries_.front());
     deliveries_.pop_front();
+    account(next);
     sink_.answered(next.id, next.role, std::move(next.outcome));
   }
   flushing_ = false;
@@ -264,6 +385,9 @@ void ServiceDispatcher::stop() {
   stopped_ = true;
   {
     const Depth depth(depth_);
+    std::vector<http::ExchangeId> offered;
+    for (const auto& [id, entry] : offered_) offered.push_back(id);
+    for (const http::ExchangeId id : offered) withhold(id, http::NotComparable::kShuttingDown);
     compared_.stop();
     for (const auto& [name, lane] : mirrors_) lane->stop();
     for (const auto& lane : leaving_) lane->stop();

@@ -9,12 +9,15 @@
 #include "agent/shadow/guard.h"
 #include "agent/shadow/impact.h"
 #include "agent/shadow/lane.h"
+#include "agent/shadow/middleware.h"
 #include "agent/shadow/off_windows.h"
 #include "agent/shadow/ramp.h"
 
 namespace shadowtap::shadow {
 
-class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
+class ServiceDispatcher final : public Dispatcher,
+                                private Lane::Owner,
+                                private Middleware::Owner {
  public:
   ServiceDispatcher(boost::asio::io_context& io, ServiceContext context, SelectOptions select,
                     DispatchOptions dispatch, Filter filter, AnswerSink& sink);
@@ -34,6 +37,7 @@ class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
   double effective_sample() const override;
   bool sending_expired() const override;
   ImpactReport impact() const override;
+  std::optional<MiddlewareStatus> middleware() const override;
   void stop() override;
 
  private:
@@ -43,11 +47,36 @@ class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
     TargetOutcome outcome;
   };
 
+  // A request that went through the middleware.
+  struct Offered {
+    const http::Exchange* exchange = nullptr;
+    bool in_order = true;
+    bool second = false;
+    bool candidate = false;
+    std::vector<std::string> mirrors;
+    bool original_over = false;
+    bool original_complete = false;
+    std::unique_ptr<http::Request> request;  // as it came back
+    std::size_t unanswered = 0;              // deliveries to come
+    std::string answer;                      // the candidate's, until the middleware saw it
+    Duration answer_latency{};
+  };
+
+  void passed(http::ExchangeId id, http::Request request) override;
+  void dropped(http::ExchangeId id) override;
+  void hand_on(Offered& offered, Time now);
+  void withhold(http::ExchangeId id, http::NotComparable reason);
+  void account(const Delivery& delivery);
+  void tell_answer(http::ExchangeId id, Offered& offered);
+  void forget_if_over(http::ExchangeId id);
   void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) override;
   void settled() override;
+  bool may_follow(const std::string& method, const std::string& target) override;
   void flush_later();
   void flush();
   Submitted send(const http::Exchange& exchange, bool in_order, Time now);
+  void accept(const http::Exchange& exchange, const http::Request& request,
+              const Submitted& submitted, bool in_order, Time now);
   void remove_expired(Time now);
   bool has_targets() const { return compared_.first() != nullptr || !mirrors_.empty(); }
   std::optional<http::Skipped> held_back(http::ExchangeId id, Time now) const;
@@ -67,6 +96,8 @@ class ServiceDispatcher final : public Dispatcher, private Lane::Owner {
   Lane compared_;
   std::map<std::string, std::unique_ptr<Lane>> mirrors_;
   std::vector<std::unique_ptr<Lane>> leaving_;  // removed mirrors with something in flight
+  std::unordered_map<http::ExchangeId, Offered> offered_;
+  std::unique_ptr<Middleware> middleware_;
   std::deque<Delivery> deliveries_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for a posted flush
   Time started_;

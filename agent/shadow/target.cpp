@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/shadow/redirect.h"
 #include "agent/shadow/shared_limits.h"
 
 namespace shadowtap::shadow {
@@ -133,7 +134,7 @@ void Target::count_untried(http::AnswerError error, Time now) {
 
 void Target::send(const http::Request& request, http::ExchangeId id, const Substitution* aliases,
                   Time now) {
-  launch({id, request.method, outgoing_.compose(request, id, aliases), false}, now);
+  launch({id, request.method, outgoing_.compose(request, id, aliases)}, now);
 }
 
 void Target::launch(Flight flight, Time now) {
@@ -162,7 +163,28 @@ void Target::gone(Connection& connection, http::AnswerError error) {
   if (!connection.has_flight()) around_.owner.target_changed(*this);
 }
 
-void Target::answered(Flight flight, http::Answer answer) { finish(flight.id, std::move(answer)); }
+void Target::answered(Flight flight, http::Answer answer) {
+  if (follow_redirect(flight, answer)) return launch(std::move(flight), Time::clock::now());
+  finish(flight.id, std::move(answer));
+}
+
+// Only of safe requests, at this target, and through the same decision as everything.
+bool Target::follow_redirect(Flight& flight, const http::Answer& answer) {
+  if (flight.redirects >= options_.follow_redirects || !answer.ok() || stopped_) return false;
+  if (flight.method != "GET" && flight.method != "HEAD") return false;
+  const std::string_view head(flight.bytes);
+  const auto host_line = head.find("\r\nHost: ");
+  std::string_view host;
+  if (host_line != std::string_view::npos) {
+    host = head.substr(host_line + 8, head.find("\r\n", host_line + 8) - host_line - 8);
+  }
+  const auto target =
+      redirect_target(answer.response, target_in(flight.bytes), url_.authority(), host);
+  if (!target || !around_.owner.may_follow(flight.method, *target)) return false;
+  flight.bytes = with_target(flight.bytes, *target);
+  ++flight.redirects;
+  return true;
+}
 
 void Target::stale(Flight flight) {
   if (flight.retried || !idempotent(flight.method) || stopped_) {

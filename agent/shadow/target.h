@@ -26,6 +26,8 @@ class Target final : private Connection::Owner {
     virtual void target_answered(Target& target, http::ExchangeId id, http::Answer answer) = 0;
     // A connection became usable, or could not be opened.
     virtual void target_changed(Target& target) = 0;
+    // Whether a request that a redirect asks for may be sent.
+    virtual bool may_follow(const std::string& method, const std::string& target) = 0;
 
    protected:
     ~Owner() = default;
@@ -95,6 +97,7 @@ class Target final : private Connection::Owner {
   void launch(Flight flight, Time now);
   void finish(http::ExchangeId id, http::Answer answer);
   void judge(const http::Answer& answer, Time now);
+  bool follow_redirect(Flight& flight, const http::Answer& answer);
   void close_outdated(Time now);
 
   Surroundings around_;
