@@ -146,21 +146,29 @@ Result<Config> apply_flags(Config config, const RunCommand& command) {
   Complaints complaints{"command line", {}};
   validate(config, empty_map(), complaints);
   if (!complaints.all.empty()) return plain_error(complaints.joined());
+  for (ServiceConfig& service : config.services) service.dispatch.mark = config.capture.mark;
   return config;
 }
 
-Result<Config> effective_config(const RunCommand& command) {
-  Config file;
+Result<Effective> read_effective(const RunCommand& command) {
+  Effective said;
   if (!command.config_file.empty()) {
     Result<Config> loaded = load_config(command.config_file);
     if (!loaded) return loaded.error();
-    file = std::move(*loaded);
+    said.file = std::move(*loaded);
   }
-  Result<Config> config = apply_flags(std::move(file), command);
-  if (!config) return config;
+  Result<Config> config = apply_flags(said.file, command);
+  if (!config) return config.error();
   const std::string wrong = own_target(*config, host_sockets());
   if (!wrong.empty()) return plain_error(wrong);
-  return config;
+  said.config = std::move(*config);
+  return said;
+}
+
+Result<Config> effective_config(const RunCommand& command) {
+  Result<Effective> said = read_effective(command);
+  if (!said) return said.error();
+  return std::move(said->config);
 }
 
 capture::TapOptions tap_options(const Config& config) {

@@ -1,12 +1,18 @@
 // The configuration that holds: the file (or nothing), and the flags over it.
 #pragma once
 
-#include <map>
-
 #include "agent/config/command_line.h"
 #include "agent/config/config.h"
 
 namespace shadowtap::config {
+
+struct Effective {
+  Config config;  // file and flags
+  Config file;    // the file alone, to tell what the flags changed
+};
+
+// As effective_config, with both.
+Result<Effective> read_effective(const RunCommand& command);
 
 // Reads --config if given, puts the flags over it, and validates. For `run` and `replay`.
 // An error is a usage or configuration error (exit 2).

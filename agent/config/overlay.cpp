@@ -188,7 +188,12 @@ Config Overlay::apply(const Config& base, std::vector<std::string>& forgotten) {
     }
     begin = end;
   }
+  const bool fewer = kept.size() != changes_.size();
   changes_ = std::move(kept);
+  // Else an edit that is taken back would bring a forgotten change to life again.
+  if (fewer) {
+    if (const Result<> saved = save(); !saved) forgotten.push_back(saved.error().message());
+  }
   return config;
 }
 

@@ -95,6 +95,10 @@ std::string write_section(ServiceConfig& service, const std::string& section, co
   return wrong;
 }
 
+void put_section(ServiceConfig& service, const shadow::TargetOptions& target) {
+  put_target(service, section_of(target.role, target.name), target);
+}
+
 void remove_section(ServiceConfig& service, const std::string& section) {
   if (auto* single = single_target(service, section)) {
     single->reset();

@@ -19,6 +19,8 @@ std::optional<Node> read_section(const ServiceConfig& service, const std::string
 // service is then unchanged.
 std::string write_section(ServiceConfig& service, const std::string& section, const Node& tree);
 
+// Adds or replaces the target of that role (and, of mirrors, name).
+void put_section(ServiceConfig& service, const shadow::TargetOptions& target);
 void remove_section(ServiceConfig& service, const std::string& section);  // targets only
 
 }  // namespace shadowtap::config

@@ -1,0 +1,70 @@
+// Keeps what the agent does in step with the file, the flags and the changes made at run
+// time: a re-read puts what changed into effect, a change made at run time is put into
+// effect and then kept. What it must not know is how either happens.
+//
+// Control thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/config/changes.h"
+#include "agent/config/effective.h"
+#include "agent/config/overlay.h"
+
+namespace shadowtap::config {
+
+// Each puts one change into effect, or says why not (also: no such service); then nothing
+// has changed.
+struct Effects {
+  std::function<Result<>(const std::string& service, const diff::Rules&)> put_rules;
+  std::function<Result<>(const std::string& service, const shadow::SelectOptions&)> put_select;
+  std::function<Result<>(const std::string& service, const shadow::TargetOptions&)> put_target;
+  std::function<Result<>(const std::string& service, shadow::Role, const std::string& name)>
+      remove_target;
+};
+
+class LiveConfig {
+ public:
+  using Read = std::function<Result<Effective>()>;
+
+  // `read` reads file and flags again, as they were read into `said`. Opens
+  // data_dir/overlay.json where there is a data_dir.
+  [[nodiscard]] static Result<std::unique_ptr<LiveConfig>> open(Effective said, Read read);
+
+  // What is in effect: at first what file and flags say and the changes that are still
+  // newer (the others are logged).
+  const Config& running() const { return running_; }
+  void set_effects(Effects effects) { effects_ = std::move(effects); }
+
+  // SIGHUP, a changed file. A wrong file keeps everything as it is, logged.
+  void reread();
+  bool last_reread_succeeded() const { return succeeded_; }  // shadowtap_config_reload_success
+
+  [[nodiscard]] Result<> put_rules(const std::string& service, const diff::Rules& rules);
+  [[nodiscard]] Result<> put_select(const std::string& service,
+                                    const shadow::SelectOptions& select);
+  [[nodiscard]] Result<> put_target(const std::string& service,
+                                    const shadow::TargetOptions& target);
+  [[nodiscard]] Result<> remove_target(const std::string& service, shadow::Role role,
+                                       const std::string& name);
+
+  std::vector<Source> sources() const;  // for `status`
+
+ private:
+  LiveConfig(Effective said, Read read, Overlay overlay);
+  Config with_overlay();
+  ServiceConfig& running_service(const std::string& name);
+  Result<> put_into_effect(const ChangedSection& changed, const Config& wanted);
+
+  Effective said_;
+  Read read_;
+  Overlay overlay_;
+  Config running_;  // after overlay_: made with it
+  Effects effects_;
+  bool succeeded_ = true;
+};
+
+}  // namespace shadowtap::config

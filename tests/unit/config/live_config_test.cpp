@@ -1,0 +1,150 @@
+#include "agent/config/live_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace shadowtap::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// The agent's side as a list of what it was asked to do.
+class LiveConfigTest : public testing::Test {
+ protected:
+  LiveConfigTest() {
+    char name[] = "/tmp/shadowtap_live_XXXXXX";
+    directory_ = ::mkdtemp(name);
+    file("sample: 100", "url: 'http://c'");
+    start();
+  }
+  ~LiveConfigTest() override { std::filesystem::remove_all(directory_); }
+
+  void file(const std::string& select, const std::string& candidate, const std::string& more = "") {
+    text_ = "data_dir: " + directory_ + "\n" + more + "services:\n- {name: a, ports: [80], select: {" +
+            select + "}, targets: {candidate: {" + candidate + "}}}";
+  }
+
+  Result<Effective> read() const {
+    Result<Config> config = parse_config(text_, "f.yaml");
+    if (!config) return config.error();
+    return Effective{*config, *config};
+  }
+
+  void start() {
+    live_ = LiveConfig::open(read().value(), [this] { return read(); }).value();
+    live_->set_effects(
+        {[this](const std::string& s, const diff::Rules&) { return done("rules " + s); },
+         [this](const std::string& s, const shadow::SelectOptions& o) {
+           return done("select " + s + " " + std::to_string(static_cast<int>(o.sample)));
+         },
+         [this](const std::string& s, const shadow::TargetOptions& o) {
+           return done("target " + s + " " + o.name + " " + o.url);
+         },
+         [this](const std::string& s, shadow::Role, const std::string& n) {
+           return done("remove " + s + " " + n);
+         }});
+  }
+
+  Result<> done(const std::string& what) {
+    if (refuse_) return plain_error("refused");
+    done_.push_back(what);
+    return {};
+  }
+
+  shadow::SelectOptions sampled(double percent) const {
+    shadow::SelectOptions select = live_->running().services[0].select;
+    select.sample = percent;
+    return select;
+  }
+
+  std::string directory_;
+  std::string text_;
+  std::unique_ptr<LiveConfig> live_;
+  std::vector<std::string> done_;
+  bool refuse_ = false;
+};
+
+TEST_F(LiveConfigTest, AReReadPutsOnlyWhatChangedIntoEffect) {
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+  file("sample: 50", "url: 'http://d'");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("target a candidate http://d", "select a 50"));
+  done_.clear();
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+}
+
+TEST_F(LiveConfigTest, AWrongFileKeepsTheOldOneUntilItIsRight) {
+  text_ = "servcies: []";
+  live_->reread();
+  EXPECT_FALSE(live_->last_reread_succeeded());
+  EXPECT_THAT(done_, IsEmpty());
+  file("sample: 50", "url: 'http://c'");
+  live_->reread();
+  EXPECT_TRUE(live_->last_reread_succeeded());
+  EXPECT_THAT(done_, ElementsAre("select a 50"));
+}
+
+TEST_F(LiveConfigTest, ARunTimeChangeOutlivesRestartsAndUnrelatedEdits) {
+  ASSERT_TRUE(live_->put_select("a", sampled(10)));
+  file("sample: 100, rate: 7", "url: 'http://c'");
+  done_.clear();
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("select a 10"));
+  start();
+  EXPECT_EQ(live_->running().services[0].select.sample, 10);
+  EXPECT_EQ(live_->running().services[0].select.rate, 7);
+  EXPECT_EQ(live_->sources().at(0).key, "services.a.select.sample");
+}
+
+TEST_F(LiveConfigTest, ALaterEditOfThatKeyWinsForGood) {
+  ASSERT_TRUE(live_->put_select("a", sampled(10)));
+  file("sample: 60", "url: 'http://c'");
+  live_->reread();
+  EXPECT_EQ(live_->running().services[0].select.sample, 60);
+  file("sample: 100", "url: 'http://c'");  // taking the edit back does not bring 10 back
+  start();
+  EXPECT_EQ(live_->running().services[0].select.sample, 100);
+}
+
+TEST_F(LiveConfigTest, TargetsThatComeAndGoAreTold) {
+  file("sample: 100", "url: 'http://c'}, mirrors: [{name: m, url: 'http://m'}], secondary: {url: 'http://s'");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("target a m http://m", "target a secondary http://s"));
+  done_.clear();
+  file("sample: 100", "url: 'http://c'");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("remove a m", "remove a secondary"));
+}
+
+TEST_F(LiveConfigTest, WhatIsRefusedIsNotKept) {
+  refuse_ = true;
+  EXPECT_FALSE(live_->put_select("a", sampled(10)));
+  EXPECT_FALSE(live_->remove_target("a", shadow::Role::kCandidate, ""));
+  start();
+  EXPECT_EQ(live_->running().services[0].select.sample, 100);
+  EXPECT_TRUE(live_->running().services[0].candidate);
+}
+
+TEST_F(LiveConfigTest, WhatCannotBeKeptHoldsAndSaysSo) {
+  std::filesystem::remove_all(directory_);
+  const Result<> put = live_->put_select("a", sampled(10));
+  ASSERT_FALSE(put);
+  EXPECT_THAT(put.error().message(), HasSubstr("holds, but could not be kept"));
+  EXPECT_EQ(live_->running().services[0].select.sample, 10);
+}
+
+TEST_F(LiveConfigTest, WhatNeedsARestartIsLeftAloneAndNoFailure) {
+  file("sample: 100", "url: 'http://c'", "listen: 127.0.0.1:1\n");
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+  EXPECT_TRUE(live_->last_reread_succeeded());
+}
+
+}  // namespace
+}  // namespace shadowtap::config
