@@ -15,6 +15,7 @@ struct Attribute {
 };
 
 struct Cookie {
+  std::string_view line;
   std::string_view name;
   std::string_view value;
   std::vector<Attribute> attributes;
@@ -22,6 +23,7 @@ struct Cookie {
 
 Cookie parse(std::string_view line) {
   Cookie cookie;
+  cookie.line = line;
   const auto halves = [](std::string_view part) {
     const auto equals = part.find('=');
     if (equals == part.npos) return std::pair(part, std::string_view());
@@ -98,7 +100,7 @@ void diff_cookies(const std::vector<std::string_view>& left,
     rest.erase(same);
   }
   for (const Cookie& r : rest) {
-    named.compare(to_lower(r.name), std::nullopt, r.value, false);
+    named.compare(to_lower(r.name), std::nullopt, r.line, false);
   }
 }
 

@@ -35,7 +35,7 @@ BodyCompared diff_json_bodies(const BodyPair& bodies, bool sequence,
   if (l == JsonParsed::kTooLarge || r == JsonParsed::kTooLarge) {
     report.truncate();
     report.note("too large to be compared as JSON");
-    return BodyCompared::kNotIt;
+    return BodyCompared::kDone;
   }
   if (l == JsonParsed::kNotJson && r == JsonParsed::kNotJson) return BodyCompared::kNotIt;
   if (l != r) {
