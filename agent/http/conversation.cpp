@@ -1,5 +1,6 @@
 #include "agent/http/conversation.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace shadowtap::http {
@@ -9,6 +10,11 @@ void advance(Bytes& bytes, std::size_t n) {
   bytes.bytes.remove_prefix(n);
   bytes.offset += static_cast<std::int64_t>(n);
   if (n > 0) bytes.starts_segment = false;
+}
+
+// Some servers end a body with a line break that its length does not count.
+std::size_t empty_lines(std::string_view bytes) {
+  return std::min(bytes.find_first_not_of("\r\n"), bytes.size());
 }
 }  // namespace
 
@@ -147,7 +153,8 @@ void Conversation::server_bytes(const Bytes& bytes) {
 
 void Conversation::read_server(Bytes bytes) {
   while (!bytes.bytes.empty() && sync_ != Sync::kSeeking && !stopped()) {
-    if (no_more_answers_) return context_.events.add(ConversationEvent::kBytesAfterClose);
+    if (!response_) advance(bytes, empty_lines(bytes.bytes));
+    if (bytes.bytes.empty()) return;
     if (!response_ && !begin_response(bytes)) return;
     if (!response_->begun()) response_first_ = bytes.time;
     const auto progress = response_->feed(bytes.bytes);
@@ -171,6 +178,7 @@ bool Conversation::begin_response(const Bytes& bytes) {
   }
   if (pending == nullptr && speaks_first(bytes)) return stop(ConversationEvent::kNotHttp), false;
   if (pending == nullptr) return hold(held_server_, bytes), false;
+  if (said_close_) context_.events.add(ConversationEvent::kBytesAfterClose);
   response_ = context_.parsers.take();
   response_->start_response(pending->answer_to);
   return true;
@@ -187,7 +195,7 @@ void Conversation::response_read(Time time) {
   Pending& pending = *unanswered();
   const bool tunnel = response_->tunnel();
   const bool damaged = response_->damaged();
-  no_more_answers_ = !response_->keep_alive() && !tunnel;
+  said_close_ = !response_->keep_alive();
   Answered answered{pending.id, std::move(response_->response()), response_first_, time};
   context_.parsers.give(std::move(response_));
   if (damaged && pending.opened) {

@@ -217,7 +217,7 @@ class Conversation {
   Side last_dropped_ = Side::kNone;  // while seeking: whose bytes came last
   bool head_told_ = false;     // request_ stands in pending_
   bool forgetful_ = false;     // the client's stream is lost: only what is pending is read
-  bool no_more_answers_ = false;  // the server said it closes
+  bool said_close_ = false;    // the server did; some go on all the same
   bool server_ended_ = false;
   bool pipelines_ = false;
 };

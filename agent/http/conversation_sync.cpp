@@ -150,7 +150,7 @@ void Conversation::out_of_step(const char* why, Side last) {
   // Unknown whether the server took up the offer: then nothing after it need be HTTP.
   sync_ = tunnel ? Sync::kStopped : Sync::kSeeking;
   last_dropped_ = last;
-  forgetful_ = no_more_answers_ = false;
+  forgetful_ = said_close_ = false;
 }
 
 // The client's stream cannot be followed; what is pending can still be answered.
@@ -188,7 +188,6 @@ void Conversation::server_gap(std::int64_t from, std::int64_t to, Time time) {
   if (sync_ == Sync::kSeeking) last_dropped_ = Side::kServer;
   if (stopped() || sync_ == Sync::kSeeking) return;
   const auto missing = static_cast<std::uint64_t>(to - from);
-  if (no_more_answers_) return;
   if (!held_server_.empty() || !response_ || response_->can_skip() < missing) {
     return out_of_step("gap", Side::kServer);
   }

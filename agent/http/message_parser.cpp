@@ -99,7 +99,7 @@ void MessageParser::start(llhttp_type_t type) {
   head_bytes_ = 0;
   state_ = State::kNeedsMore;
   error_ = ParseError::kNone;
-  begun_ = has_length_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = false;
+  begun_ = has_length_ = after_cr_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = false;
 }
 
 void MessageParser::start_request() {
@@ -179,6 +179,31 @@ std::size_t MessageParser::read_target(std::string_view bytes) {
 std::size_t MessageParser::run_llhttp(std::string_view bytes) {
   if (!begun_) response_.headers.reserve(12, 512);
   begun_ = true;
+  if (stage_ == Stage::kHead) {
+    const std::size_t line = bare_line_feed(bytes);
+    if (line == 0) {
+      static constexpr char kCr = '\r';
+      execute({&kCr, 1});
+      after_cr_ = true;
+      if (state_ != State::kNeedsMore) return 0;
+    }
+    bytes = bytes.substr(0, std::max<std::size_t>(line, 1));
+    after_cr_ = bytes.back() == '\r';
+  }
+  return execute(bytes);
+}
+
+// RFC 9112 section 2.2 lets a recipient take a bare LF as the end of a line, and most
+// servers do; llhttp does not. In heads (never in chunks) it is given the CR it misses.
+std::size_t MessageParser::bare_line_feed(std::string_view bytes) const {
+  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos;
+       at = bytes.find('\n', at + 1)) {
+    if (at == 0 ? !after_cr_ : bytes[at - 1] != '\r') return at;
+  }
+  return bytes.size();
+}
+
+std::size_t MessageParser::execute(std::string_view bytes) {
   const llhttp_errno_t error = llhttp_execute(&parser_, bytes.data(), bytes.size());
   const std::size_t used =
       error == HPE_OK ? bytes.size()

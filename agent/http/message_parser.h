@@ -90,6 +90,8 @@ class MessageParser {
   std::size_t read_method(std::string_view bytes);
   std::size_t read_target(std::string_view bytes);
   std::size_t run_llhttp(std::string_view bytes);
+  std::size_t execute(std::string_view bytes);
+  std::size_t bare_line_feed(std::string_view bytes) const;
   std::size_t read_counted(std::string_view bytes);
   void take_body(std::string_view bytes);
   void hash_from_here();
@@ -120,6 +122,7 @@ class MessageParser {
   AnswerTo answer_to_ = AnswerTo::kOther;
   bool begun_ = false;
   bool has_length_ = false;
+  bool after_cr_ = false;
   bool in_line_ = false;
   bool offers_upgrade_ = false;
   bool keep_alive_ = false;

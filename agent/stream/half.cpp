@@ -39,7 +39,11 @@ void Half::segment(net::Direction direction, const net::Segment& segment,
   const std::int64_t end = offset + std::int64_t{segment.payload_size};
   if ((segment.flags & net::kFin) != 0 && fin_ < 0 && end >= next_) fin_ = end;
   if (segment.payload.size() < segment.payload_size) listener.half_event(HalfEvent::kTruncated);
-  if (!segment.payload.empty()) {
+  // The receiver takes the urgent byte out of the stream, or not (SO_OOBINLINE): what it
+  // read cannot be known.
+  const bool urgent = (segment.flags & net::kUrg) != 0;
+  if (urgent) listener.half_event(HalfEvent::kUrgent);
+  if (!segment.payload.empty() && !urgent) {
     payload(direction, Piece{offset, segment.payload, acknowledged, true, segment.time}, limits,
             listener);
   }

@@ -22,6 +22,7 @@ enum class HalfEvent : std::uint8_t {
   kFarAhead,     // beyond what any window allows: a gap was declared up to it
   kHeldTooMuch,  // held bytes or segments reached their bound: a gap was declared
   kTruncated,    // captured shorter than it was
+  kUrgent,       // a segment with an urgent byte, taken for missing
   kCount_,
 };
 
