@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "agent/base/log.h"
+#include "agent/capture/chain.h"
 
 namespace shadowtap::capture {
 
@@ -26,7 +27,7 @@ bool Attachments::judge(const Interface& interface) const {
 Result<> Attachments::add(const Interface& interface) {
   const bool leaf = judge(interface);
   if (auto described = kernel_.set_leaf(interface.ifindex, leaf); !described) return described;
-  Attached attached{interface.name, leaf, {}};
+  Attached attached{interface.name, leaf, false, {}};
   for (const HookPoint point : {HookPoint::kIngress, HookPoint::kEgress}) {
     // On lo every packet passes both; one is enough.
     if (interface.loopback && point == HookPoint::kEgress) continue;
@@ -36,8 +37,27 @@ Result<> Attachments::add(const Interface& interface) {
     if (!hook) return hook.error();
     attached.hooks.push_back(std::move(*hook));
   }
+  attached.hidden = is_hidden(interface, attached.hooks);
   attached_.insert_or_assign(interface.ifindex, std::move(attached));
   return {};
+}
+
+bool Attachments::is_hidden(const Interface& interface, const std::vector<Hook>& hooks) const {
+  bool hidden = false;
+  for (const Hook& hook : hooks) {
+    const auto chain = chain_of(interface.ifindex, hook.point());
+    const std::string by = hidden_by(chain, hook.mechanism());
+    if (by.empty()) continue;
+    hidden = true;
+    spdlog::warn("{} of {}: {} runs before us and may hide all traffic ({})",
+                 name_of(hook.point()), interface.name, by, describe(chain));
+  }
+  return hidden;
+}
+
+bool Attachments::all_hidden() const {
+  return !attached_.empty() &&
+         std::ranges::all_of(attached_, [](const auto& one) { return one.second.hidden; });
 }
 
 void Attachments::drop(std::uint32_t ifindex, bool interface_is_there) {
@@ -49,13 +69,24 @@ void Attachments::drop(std::uint32_t ifindex, bool interface_is_there) {
   kernel_.forget_interface(ifindex);
 }
 
-Result<> Attachments::reconcile(const std::vector<Interface>& interfaces) {
+void Attachments::drop_lost() {
+  std::vector<std::uint32_t> lost;
+  for (const auto& [ifindex, attached] : attached_)
+    if (!std::ranges::all_of(attached.hooks, &Hook::is_there)) lost.push_back(ifindex);
+  for (const std::uint32_t ifindex : lost) {
+    spdlog::debug("our program is gone from {}", attached_.at(ifindex).name);
+    drop(ifindex, true);
+  }
+}
+
+Result<> Attachments::reconcile(const std::vector<Interface>& interfaces, std::size_t most) {
   std::vector<std::uint32_t> gone;
   for (const auto& [ifindex, attached] : attached_)
     if (std::ranges::find(interfaces, ifindex, &Interface::ifindex) == interfaces.end())
       gone.push_back(ifindex);
   for (const std::uint32_t ifindex : gone) drop(ifindex, false);
   Result<> result;
+  unfinished_ = false;
   for (const Interface& interface : interfaces) {
     const auto found = attached_.find(interface.ifindex);
     if (found != attached_.end()) {
@@ -67,6 +98,11 @@ Result<> Attachments::reconcile(const std::vector<Interface>& interfaces) {
       continue;
     }
     if (!wanted(interface)) continue;
+    if (most == 0) {
+      unfinished_ = true;
+      break;
+    }
+    --most;
     auto added = add(interface);
     if (added || added.error().code.value() == ENODEV) continue;  // went away meanwhile
     spdlog::warn("cannot watch {}: {}", interface.name, added.error().message());

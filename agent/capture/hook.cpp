@@ -75,6 +75,14 @@ Result<Hook> Hook::attach_clsact(std::uint32_t ifindex, HookPoint point, int pro
   return hook;
 }
 
+bool Hook::is_there() const {
+  if (!link_) return handle_ && holds_filter(ifindex_, kFilterPriority, handle_);
+  bpf_link_info info{};
+  std::uint32_t size = sizeof info;
+  if (::bpf_obj_get_info_by_fd(link_.get(), &info, &size)) return false;
+  return info.xdp.ifindex == ifindex_;  // where TCX links have theirs as well; 0: detached
+}
+
 void Hook::detach() {
   link_.reset();
   if (!handle_) return;

@@ -33,6 +33,9 @@ class Hook {
   HookPoint point() const { return point_; }
   Mechanism mechanism() const { return link_ ? Mechanism::kTcx : Mechanism::kClsact; }
 
+  // False: somebody removed our filter, or the interface was in another namespace since.
+  bool is_there() const;
+
   void detach();
 
   // The interface is gone, and the filter with it: forget without detaching.

@@ -15,10 +15,22 @@ namespace {
 
 using ByIndex = std::map<std::uint32_t, Interface>;
 
-template <class Header>
-Result<> dump(Netlink& netlink, std::uint16_t type, const OnMessage& on_message) {
-  const Header header{};
-  return netlink.dump(type, std::as_bytes(std::span(&header, 1)), on_message);
+struct LinkRequest {
+  ifinfomsg link{};
+  rtattr attribute{.rta_len = RTA_LENGTH(sizeof(std::uint32_t)), .rta_type = IFLA_EXT_MASK};
+  std::uint32_t mask = RTEXT_FILTER_SKIP_STATS;
+};
+
+struct RouteRequest {
+  rtmsg route{};
+  rtattr attribute{.rta_len = RTA_LENGTH(sizeof(std::uint32_t)), .rta_type = RTA_OIF};
+  std::uint32_t out = 0;
+};
+
+template <class Request>
+Result<> dump(Netlink& netlink, std::uint16_t type, const Request& request,
+              const OnMessage& on_message) {
+  return netlink.dump(type, std::as_bytes(std::span(&request, 1)), on_message);
 }
 
 void read_link(const nlmsghdr& message, ByIndex& interfaces) {
@@ -53,7 +65,7 @@ bool is_link_local_v6(const rtattr& destination) {
   return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
 }
 
-void read_route(const nlmsghdr& message, ByIndex& interfaces) {
+void read_route(const nlmsghdr& message, Interface& interface) {
   if (message.nlmsg_type != RTM_NEWROUTE) return;
   const auto& route = header_of<rtmsg>(message);
   if (route.rtm_type != RTN_UNICAST || route.rtm_table == RT_TABLE_LOCAL) return;
@@ -64,11 +76,28 @@ void read_route(const nlmsghdr& message, ByIndex& interfaces) {
     if (attribute.rta_type == RTA_DST && route.rtm_family == AF_INET6)
       link_local = is_link_local_v6(attribute);
   });
-  const auto found = interfaces.find(out);
-  if (found == interfaces.end() || link_local) return;
-  ++found->second.routes;
-  const bool host = route.rtm_dst_len == (route.rtm_family == AF_INET6 ? 128 : 32);
-  found->second.host_routes += host;
+  if (out != interface.ifindex || link_local) return;
+  ++interface.routes;
+  interface.host_routes += route.rtm_dst_len == (route.rtm_family == AF_INET6 ? 128 : 32);
+}
+
+// Only where the judgement asks for them, and only those of the interface: a router has
+// too many to look at all.
+Result<> read_routes(Netlink& netlink, Interface& interface) {
+  RouteRequest request;
+  request.out = interface.ifindex;
+  for (const std::uint8_t family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
+    request.route.rtm_family = family;
+    auto done = dump(netlink, RTM_GETROUTE, request,
+                     [&](const nlmsghdr& m) { read_route(m, interface); });
+    if (!done) return done;
+  }
+  return {};
+}
+
+bool is_virtual_port(const Interface& interface) {
+  return interface.kind == "veth" || interface.kind == "netkit" ||
+         (interface.kind == "tun" && interface.type == ARPHRD_ETHER);
 }
 
 }  // namespace
@@ -77,22 +106,20 @@ Result<std::vector<Interface>> list_interfaces() {
   auto netlink = Netlink::open(0);
   if (!netlink) return netlink.error();
   ByIndex interfaces;
-  if (auto done = dump<ifinfomsg>(*netlink, RTM_GETLINK,
-                                  [&](const nlmsghdr& m) { read_link(m, interfaces); });
+  if (auto done = dump(*netlink, RTM_GETLINK, LinkRequest{},
+                       [&](const nlmsghdr& m) { read_link(m, interfaces); });
       !done)
     return done.error();
-  if (auto done = dump<ifaddrmsg>(*netlink, RTM_GETADDR,
-                                  [&](const nlmsghdr& m) { read_address(m, interfaces); });
-      !done)
-    return done.error();
-  if (auto done = dump<rtmsg>(*netlink, RTM_GETROUTE,
-                              [&](const nlmsghdr& m) { read_route(m, interfaces); });
+  if (auto done = dump(*netlink, RTM_GETADDR, ifaddrmsg{},
+                       [&](const nlmsghdr& m) { read_address(m, interfaces); });
       !done)
     return done.error();
   std::vector<Interface> list;
   for (auto& [ifindex, interface] : interfaces) {
     const auto master = interfaces.find(interface.master);
     if (master != interfaces.end()) interface.master_kind = master->second.kind;
+    if (is_virtual_port(interface) && !interface.master && interface.has_address)
+      if (auto done = read_routes(*netlink, interface); !done) return done.error();
     list.push_back(interface);
   }
   return list;
@@ -121,9 +148,7 @@ bool can_carry(const Interface& interface) {
 }
 
 bool is_leaf(const Interface& interface) {
-  const bool virtual_port = interface.kind == "veth" || interface.kind == "netkit" ||
-                            (interface.kind == "tun" && interface.type == ARPHRD_ETHER);
-  if (!virtual_port) return false;
+  if (!is_virtual_port(interface)) return false;
   if (interface.master)  // a bond's or team's slave carries its own host's traffic
     return interface.master_kind != "bond" && interface.master_kind != "team";
   if (!interface.has_address) return true;

@@ -22,7 +22,8 @@ struct Interface {
   bool up = false;
   bool loopback = false;
   bool has_address = false;  // one that is not link-local
-  std::size_t routes = 0;    // out of it, without link-local and multicast
+  // Out of it, without link-local and multicast; counted only where is_leaf() asks.
+  std::size_t routes = 0;
   std::size_t host_routes = 0;
 };
 

@@ -20,6 +20,8 @@ using std::chrono::seconds;
 // A route may come a little after its interface and address, and we do not listen to
 // routes: a router has too many.
 constexpr seconds kSettle{3};
+constexpr std::size_t kAttachAtOnce = 8;
+constexpr seconds kVerifyEvery{5};  // that nobody removed our programs
 constexpr seconds kSweepEvery{15};
 constexpr seconds kFlowIdle{120};
 
@@ -52,6 +54,7 @@ class LiveTap final : public Tap {
   std::optional<Netlink> notices_;
   std::optional<Attachments> attachments_;
   Time changed_{};
+  Time verified_{};
   Time swept_{};
 };
 
@@ -92,10 +95,12 @@ Result<> LiveTap::attach_here() {
     return plain_error("another shadowtap watches this namespace by clsact: stop it first");
   if (tcx) claim_.reset();  // links clean up after themselves; several agents may attach
   attachments_.emplace(*kernel_, options_.interfaces, tcx);
-  auto attached = attachments_->reconcile(*interfaces);
+  auto attached = attachments_->reconcile(*interfaces, interfaces->size());
   if (attachments_->list().empty())
     return attached ? plain_error("no interface is up that could carry the port") : attached;
-  changed_ = swept_ = std::chrono::steady_clock::now();
+  if (attachments_->all_hidden())
+    return plain_error("another program would hide all traffic from us (see: shadowtap check)");
+  changed_ = verified_ = swept_ = std::chrono::steady_clock::now();
   return options_.interfaces.empty() ? Result<>() : attached;
 }
 
@@ -105,10 +110,13 @@ void LiveTap::follow() {
   bool changed = false;
   const bool all_read = notices_->read_notices([&](const nlmsghdr&) { changed = true; });
   if (changed || !all_read) changed_ = now;
-  if (now - changed_ < kSettle) {
+  const bool verify = now - verified_ >= kVerifyEvery;
+  if (verify) verified_ = now;
+  if (verify || attachments_->unfinished() || now - changed_ < kSettle) {
     inside_->run([&] {
+      if (verify) attachments_->drop_lost();
       if (auto interfaces = list_interfaces())
-        static_cast<void>(attachments_->reconcile(*interfaces).has_value());
+        static_cast<void>(attachments_->reconcile(*interfaces, kAttachAtOnce).has_value());
     });
   }
   if (now - swept_ < kSweepEvery) return;
