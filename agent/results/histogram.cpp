@@ -54,15 +54,24 @@ void Histogram::merge(const Histogram& other) {
   sum_seconds_ += other.sum_seconds_;
 }
 
-Duration Histogram::percentile(double share) const {
-  if (total_ == 0) return {};
+std::size_t Histogram::bucket_at(double share) const {
   const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total_)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     seen += counts_[i];
-    if (seen >= std::max<std::uint64_t>(wanted, 1)) return middle_of(i);
+    if (seen >= std::max<std::uint64_t>(wanted, 1)) return i;
   }
-  return middle_of(counts_.size() - 1);
+  return counts_.size() - 1;
+}
+
+Duration Histogram::percentile(double share) const {
+  return total_ == 0 ? Duration{} : middle_of(bucket_at(share));
+}
+
+Duration Histogram::above_percentile(double share) const {
+  if (total_ == 0) return {};
+  const std::size_t bucket = bucket_at(share);
+  return (middle_of(bucket) + middle_of(bucket + 1)) / 2;
 }
 
 std::uint64_t Histogram::at_most(Duration bound) const {

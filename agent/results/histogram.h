@@ -22,6 +22,8 @@ class Histogram {
   double sum_seconds() const { return sum_seconds_; }
   // The latency that `share` (0..1) of all are at most; 0 when empty.
   Duration percentile(double share) const;
+  // The upper end of that latency's bucket: what is above it is above the percentile.
+  Duration above_percentile(double share) const;
   // How many are at most `bound`, to the bucket's accuracy.
   std::uint64_t at_most(Duration bound) const;
 
@@ -30,6 +32,8 @@ class Histogram {
   static Histogram from_text(std::string_view text);
 
  private:
+  std::size_t bucket_at(double share) const;
+
   std::vector<std::uint32_t> counts_;
   std::uint64_t total_ = 0;
   double sum_seconds_ = 0;

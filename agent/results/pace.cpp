@@ -69,7 +69,7 @@ void Pace::add(const PacePair& pair) {
   tests[static_cast<std::size_t>(PaceTest::kSlower)].add(second, is_slower(pair) ? 1 : -1);
   if (second > tail_second_[m]) {
     tail_second_[m] = second;
-    tail_[m] = control_[m].total() >= kMinForTail ? control_[m].percentile(0.99) : Duration{};
+    tail_[m] = control_[m].total() >= kMinForTail ? control_[m].above_percentile(0.99) : Duration{};
   }
   control_[m].add(*pair.control);
   if (tail_[m] == Duration{}) return;
