@@ -171,6 +171,15 @@ Result<Config> effective_config(const RunCommand& command) {
   return std::move(said->config);
 }
 
+namespace {
+
+// A name is one of `ip netns`.
+std::string netns_path(const std::string& netns) {
+  return netns.empty() || netns.find('/') != std::string::npos ? netns : "/run/netns/" + netns;
+}
+
+}  // namespace
+
 capture::TapOptions tap_options(const Config& config) {
   capture::TapOptions options;
   bool found_by_itself = false;
@@ -182,7 +191,7 @@ capture::TapOptions tap_options(const Config& config) {
   }
   // One program serves all services: if one wants every interface, all are watched.
   if (found_by_itself) options.interfaces.clear();
-  options.netns = config.capture.netns;
+  options.netns = netns_path(config.capture.netns);
   if (config.capture.shards != 0) options.shards = config.capture.shards;
   options.ring_bytes = config.capture.ring_bytes;
   options.mark = config.capture.mark;

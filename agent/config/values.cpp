@@ -118,9 +118,7 @@ Complaint read_size(std::string_view text, std::string& out) {
 Complaint read_word(std::string_view text, std::span<const std::string_view> words,
                     std::string& out) {
   if (std::find(words.begin(), words.end(), text) == words.end()) {
-    std::string sentence = unknown("value", text, words) + "; one of";
-    for (const std::string_view word : words) sentence += " " + std::string(word);
-    return sentence;
+    return unknown("value", text, words);
   }
   out = text;
   return {};
@@ -130,7 +128,10 @@ std::string unknown(std::string_view what, std::string_view word,
                     std::span<const std::string_view> known) {
   std::string sentence = "unknown " + std::string(what) + " " + quoted(word);
   const auto close = nearest(word, known);
-  if (close) sentence += " (did you mean '" + std::string(*close) + "'?)";
+  if (close) return sentence + " (did you mean '" + std::string(*close) + "'?)";
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    sentence += (i == 0 ? "; known: " : ", ") + std::string(known[i]);
+  }
   return sentence;
 }
 

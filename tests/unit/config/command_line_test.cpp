@@ -121,7 +121,7 @@ TEST(CommandLine, EveryMistakeIsExitTwoAndNamesTheCure) {
       {{"replay", "f", "--speed", "0"}, "neither a factor"},
       {{"compare", "a"}, "RIGHT"},
       {{"compare", "a", "b", "c"}, "unexpected argument 'c'"},
-      {{"report", "--format", "pdf"}, "unknown value 'pdf'"},
+      {{"report", "--format", "docbook"}, "unknown value 'docbook'; known: text, md, json, html, junit"},
       {{"verdict", "--min-compared", "x"}, "whole number"},
   };
   for (const Mistake& mistake : mistakes) {

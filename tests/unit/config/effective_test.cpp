@@ -87,6 +87,10 @@ TEST(Effective, AreasGetTheirParts) {
   ASSERT_EQ(tap.interfaces.size(), 2u);
   EXPECT_EQ(tap.interfaces[1].kind, capture::InterfaceChoice::Kind::kLeaf);
   EXPECT_EQ(tap.services.at(0).name, "a");
+  EXPECT_EQ(tap.mark, config.capture.mark);
+  RunCommand flags;
+  flags.netns = "blue";
+  EXPECT_EQ(tap_options(apply_flags(config, flags).value()).netns, "/run/netns/blue");
   const results::ResultsOptions results = results_options(config);
   EXPECT_EQ(results.store.data_dir, "/d");
   EXPECT_EQ(results.services.at(0).epoch, "http://c v2");
