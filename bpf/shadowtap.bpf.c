@@ -86,7 +86,9 @@ static __always_inline void emit_syn_seen_earlier(struct shadowtap_flow *flow, s
 	syn.sequence = p->acknowledgment - 1;
 	syn.acknowledgment = 0;
 	syn.length = 0;
-	emit_header(&syn, now);
+	count(p->service, SHADOWTAP_MATCHED_TO_SERVER);
+	count(p->service, emit_header(&syn, now) == EMITTED ? SHADOWTAP_DELIVERED
+							    : SHADOWTAP_LOST_RING_FULL);
 }
 
 __noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)

@@ -90,7 +90,9 @@ Peer connect_to(const std::string& address, std::uint16_t port, std::uint32_t ma
                 const std::string& from) {
   Address at = parse(address, port);
   UniqueFd fd = open_socket(at.storage.ss_family);
-  EXPECT_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
+  if (mark) {
+    EXPECT_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
+  }
   if (!from.empty()) {
     Address own = parse(from, 0);
     EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&own.storage), own.size), 0) << from;

@@ -1,0 +1,165 @@
+// Interfaces of every kind that this kernel can make, between two namespaces: a service
+// behind each, one exchange, seen once.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "agent/capture/interfaces.h"
+#include "tests/bpf/collected.h"
+#include "tests/bpf/frame.h"
+#include "tests/bpf/node.h"
+#include "tests/bpf/private_namespace.h"
+
+namespace shadowtap::testing {
+namespace {
+
+using net::Direction;
+
+constexpr std::uint16_t kPort = 8080;
+
+class InterfaceKinds : public RootTest {
+ protected:
+  void SetUp() override {
+    RootTest::SetUp();
+    if (IsSkipped()) return;
+    service_ = std::make_unique<Place>("s");
+    client_ = std::make_unique<Place>("c");
+    join(*service_, "eth0", *client_, "eth0");
+    service_->run("ip addr add 10.1.0.1/24 dev eth0");
+    client_->run("ip addr add 10.1.0.2/24 dev eth0");
+  }
+
+  void tap(capture::TapOptions options = {}) {
+    options.services = {{"service", {kPort}}};
+    options.netns = "/run/netns/" + service_->name();
+    auto loaded = capture::Tap::load(options);
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    tap_ = std::move(*loaded);
+    Collected(*tap_).drain();  // the first heartbeat
+    const auto attached = tap_->attach();
+    ASSERT_TRUE(attached) << attached.error().message();
+  }
+
+  // Bodies larger than a segment, so that GSO and GRO have their say.
+  void expect_seen_once(const std::string& address) {
+    const auto listener = service_->listens(address, kPort);
+    const auto client = client_->connects(address, kPort);
+    Peer server = listener->accepts();
+    Collected seen(*tap_);
+    const std::string request(50'000, 'q'), answer(1 << 20, 'a');
+    client->sends(request);
+    EXPECT_EQ(server.receives(request.size()), request);
+    std::thread sender([&] { server.sends(answer); });
+    EXPECT_TRUE(client->receives(answer.size()) == answer);
+    sender.join();
+    seen.drain();
+    EXPECT_TRUE(seen.stream(Direction::kToServer) == request);
+    EXPECT_TRUE(seen.stream(Direction::kToClient) == answer);
+    EXPECT_EQ(seen.count(Direction::kToServer, net::kSyn), 1u);
+    for (const Record& record : seen.records)
+      largest_record_ = std::max(largest_record_, record.bytes.size());
+  }
+
+  std::size_t largest_record_ = 0;
+
+  std::unique_ptr<Place> service_, client_;
+  std::unique_ptr<capture::Tap> tap_;
+};
+
+TEST_F(InterfaceKinds, VethAsTheServicesOwnNic) {
+  tap();
+  expect_seen_once("10.1.0.1");
+}
+
+TEST_F(InterfaceKinds, VethWithIpv6) {
+  service_->run("ip addr add 2001:db8::1/64 dev eth0 nodad");
+  client_->run("ip addr add 2001:db8::2/64 dev eth0 nodad");
+  tap();
+  expect_seen_once("2001:db8::1");
+}
+
+TEST_F(InterfaceKinds, Bridge) {
+  service_->run("ip addr flush dev eth0");
+  service_->run("ip link add br0 type bridge");
+  service_->run("ip link set eth0 master br0");
+  service_->run("ip link set br0 up");
+  service_->run("ip addr add 10.1.0.1/24 dev br0");
+  tap();
+  expect_seen_once("10.1.0.1");
+}
+
+TEST_F(InterfaceKinds, Macvlan) {
+  service_->run("ip link add link eth0 name mac0 type macvlan mode bridge");
+  service_->run("ip link set mac0 up");
+  service_->run("ip addr add 10.1.0.7/24 dev mac0");
+  tap();
+  expect_seen_once("10.1.0.7");
+}
+
+TEST_F(InterfaceKinds, TheInsideOfVxlan) {
+  const auto tunnel = [](const Place& at, const std::string& peer, const std::string& address) {
+    at.run("ip link add vx0 type vxlan id 7 remote " + peer + " dstport 4789 dev eth0");
+    at.run("ip link set vx0 up");
+    at.run("ip addr add " + address + " dev vx0");
+  };
+  tunnel(*service_, "10.1.0.2", "10.5.0.1/24");
+  tunnel(*client_, "10.1.0.1", "10.5.0.2/24");
+  tap();
+  expect_seen_once("10.5.0.1");
+}
+
+TEST_F(InterfaceKinds, GsoAndGroOff) {
+  for (const Place* place : {service_.get(), client_.get()})
+    place->run("sh -c 'ethtool -K eth0 tso off gso off gro off 2>/dev/null || true'");
+  tap();
+  expect_seen_once("10.1.0.1");
+}
+
+TEST_F(InterfaceKinds, BigTcpAbove64KiB) {
+  const std::string big = "ip link set eth0 gso_max_size 190000 gro_max_size 190000 "
+                          "gso_ipv4_max_size 190000 gro_ipv4_max_size 190000";
+  const std::string quiet = "sh -c '" + big + " 2>/dev/null || ip link set eth0 gso_max_size 190000'";
+  service_->run(quiet);
+  client_->run(quiet);
+  service_->run("ip addr add 2001:db8::1/64 dev eth0 nodad");
+  client_->run("ip addr add 2001:db8::2/64 dev eth0 nodad");
+  tap();
+  expect_seen_once("2001:db8::1");
+  expect_seen_once("10.1.0.1");
+  EXPECT_EQ(largest_record_, 65536u) << "a packet above 64 KiB takes several records";
+}
+
+TEST_F(InterfaceKinds, TunWithoutALinkLayer) {
+  enter_private_namespace();
+  UniqueFd tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "tun0");
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  if (!tun || ::ioctl(tun.get(), TUNSETIFF, &request)) GTEST_SKIP() << "no tun here";
+  must_run("ip link set tun0 up");
+  capture::TapOptions options;
+  options.services = {{"service", {kPort}}};
+  options.interfaces = {{"tun0", capture::InterfaceChoice::Kind::kLeaf}};
+  auto loaded = capture::Tap::load(options);
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  Collected seen(**loaded);
+  seen.drain();
+  ASSERT_TRUE((*loaded)->attach());
+  for (const bool v4 : {true, false}) {
+    Frame frame;  // from the service behind tun0
+    frame.source = v4 ? Endpoint::v4(10, 0, 0, 2, kPort) : v6(2, kPort);
+    frame.destination = v4 ? Endpoint::v4(10, 0, 0, 1, 40000) : v6(1, 40000);
+    frame.payload = v4 ? "HTTP/1.1 200 OK" : "HTTP/1.1 204 No";
+    const std::string packet = bytes_of(frame).substr(14);
+    ASSERT_EQ(::write(tun.get(), packet.data(), packet.size()), static_cast<ssize_t>(packet.size()));
+  }
+  seen.drain();
+  EXPECT_EQ(seen.stream(Direction::kToClient), "HTTP/1.1 200 OKHTTP/1.1 204 No");
+}
+
+}  // namespace
+}  // namespace shadowtap::testing
