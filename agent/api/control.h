@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "agent/base/result.h"
 #include "agent/metrics/snapshot.h"
+#include "agent/results/results.h"
 #include "agent/shadow/dispatcher.h"
 #include "agent/shadow/options.h"
 #include "diff/rules.h"
@@ -87,6 +89,15 @@ class Control {
   virtual Cost cost() const = 0;
   // Packets, connections and the state of the configuration, for a scrape.
   virtual metrics::FromAgent metrics() const { return {}; }
+
+  // Sends a kept request to the targets again, under the same filter, and compares the
+  // answers with the original it carries. `done` is called on this thread, once; an error
+  // says why nothing was sent or compared ("skipped: method").
+  using Replayed = std::function<void(Result<results::DiffDetail>)>;
+  virtual void replay(http::Exchange exchange, Replayed done) {
+    (void)exchange;
+    done(plain_error("this agent cannot send again"));
+  }
 
   // Empty service name: all of them. False: no such service.
   virtual bool set_paused(const std::string& service, bool paused) = 0;

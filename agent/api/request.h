@@ -2,7 +2,9 @@
 // without a socket. Knows nothing of Beast, connections or authentication.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,13 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   NameValues headers;
+
+  // Instead of a body: an answer that comes later. Called once, with what takes the answer
+  // (on the control thread; it may also never be called, then the server answers 504).
+  std::function<void(std::function<void(Response)>)> later = {};
+  // Instead of a body: server-sent events. Called about twice a second for what is new, as
+  // event-stream text; never kept for a reader that is behind.
+  std::function<std::string()> events = {};
 };
 
 }  // namespace shadowtap::api

@@ -40,7 +40,7 @@ bool tag_matches(std::string_view list, std::string_view tag) {
 }
 
 Response validated(const Request& request, Response response) {
-  if (response.status != 200) return response;
+  if (response.status != 200 || response.later || response.events) return response;
   std::string tag = entity_tag(response.body);
   if (tag_matches(request.if_none_match, tag)) {
     return {304, "", "", {{"ETag", std::move(tag)}}};

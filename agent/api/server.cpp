@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <list>
@@ -36,12 +37,20 @@ struct Listener {
   Acceptor acceptor;
 };
 
+// A connection, on its coroutine's frame.
+struct Peer {
+  explicit Peer(Protocol::socket socket) : stream(std::move(socket)) {}
+  Stream stream;
+  beast::flat_buffer buffer;
+  bool idle = true;  // between requests
+};
+
 struct ServerState {
   asio::io_context& io;
   ServerOptions options;
   Router api, metrics;
   std::list<Listener> listeners;  // coroutines keep references
-  std::list<Stream*> open;
+  std::list<Peer*> open;          // the longest waiting first
   ServerCounts counts;
   bool stopped = false;
 };
@@ -97,17 +106,81 @@ bhttp::response<bhttp::string_body> to_message(Response&& response, unsigned ver
   return message;
 }
 
+// How one answer goes out.
+struct Form {
+  unsigned version = 11;
+  bool head = false;
+  bool keep_alive = false;
+};
+
 asio::awaitable<bool> write(Stream& stream, const ServerOptions& options, Response response,
-                            unsigned version, bool head, bool keep_alive) {
-  auto message = to_message(std::move(response), version, keep_alive);
+                            Form form) {
+  auto message = to_message(std::move(response), form.version, form.keep_alive);
   stream.expires_after(options.write_timeout);
   bhttp::response_serializer<bhttp::string_body> serializer(message);
-  if (head) {
+  if (form.head) {
     const auto [error, n] = co_await bhttp::async_write_header(stream, serializer, kAwait);
     co_return !error;
   }
   const auto [error, n] = co_await bhttp::async_write(stream, serializer, kAwait);
   co_return !error;
+}
+
+// Waits for an answer that comes later.
+asio::awaitable<Response> wait_for(ServerState& server, Response response) {
+  struct Waiting {
+    explicit Waiting(asio::io_context& io) : timer(io) {}
+    asio::steady_timer timer;
+    std::optional<Response> answer;
+  };
+  // Shared with whoever answers, who may do so after we gave up.
+  const auto waiting = std::make_shared<Waiting>(server.io);
+  waiting->timer.expires_after(server.options.answer_timeout);
+  response.later([waiting](Response answer) {
+    waiting->answer = std::move(answer);
+    waiting->timer.cancel();
+  });
+  if (!waiting->answer) co_await waiting->timer.async_wait(kAwait);
+  if (!waiting->answer) co_return problem(504, "no answer came in time");
+  co_return std::move(*waiting->answer);
+}
+
+asio::awaitable<bool> write_text(Stream& stream, const ServerOptions& options,
+                                 const std::string& text) {
+  stream.expires_after(options.write_timeout);
+  const auto [error, n] = co_await asio::async_write(stream, asio::buffer(text), kAwait);
+  co_return !error;
+}
+
+// Pulls events until the reader is gone; a quiet stream gets a comment now and then, which
+// also finds out that it is.
+asio::awaitable<void> write_events(ServerState& server, Stream& stream, const Response& response) {
+  constexpr int kQuietTurns = 30;
+  std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                     "Cache-Control: no-store\r\nConnection: close\r\n\r\n";
+  if (!co_await write_text(stream, server.options, head)) co_return;
+  asio::steady_timer timer(server.io);
+  for (int quiet = 0; !server.stopped;) {
+    std::string text = response.events();
+    quiet = text.empty() ? quiet + 1 : 0;
+    if (quiet == kQuietTurns) {
+      text = ": still here\n\n";
+      quiet = 0;
+    }
+    if (!text.empty() && !co_await write_text(stream, server.options, text)) co_return;
+    timer.expires_after(server.options.event_interval);
+    co_await timer.async_wait(kAwait);
+  }
+}
+
+asio::awaitable<void> serve_events(ServerState& server, Stream& stream, Response response) {
+  if (server.counts.event_readers >= server.options.max_event_readers) {
+    co_await write(stream, server.options, problem(503, "too many readers of events"), {});
+    co_return;
+  }
+  ++server.counts.event_readers;
+  co_await write_events(server, stream, response);
+  --server.counts.event_readers;
 }
 
 // The answer to a head or body that could not be read; nothing if the peer is just gone.
@@ -124,48 +197,64 @@ std::optional<Response> read_problem(const error_code& error) {
 }
 
 // Reads one request into `parser`. The whole of it is under one deadline.
-asio::awaitable<error_code> read(Stream& stream, beast::flat_buffer& buffer, Parser& parser,
-                                 const ServerOptions& options) {
-  if (buffer.size() == 0) {  // wait for the first byte without the request's own deadline
+asio::awaitable<error_code> read(Peer& peer, Parser& parser, const ServerOptions& options) {
+  Stream& stream = peer.stream;
+  if (peer.buffer.size() == 0) {  // wait for the first byte without the request's own deadline
     stream.expires_after(options.idle_timeout);
-    const auto [error, n] = co_await stream.async_read_some(buffer.prepare(kFirstRead), kAwait);
+    const auto [error, n] =
+        co_await stream.async_read_some(peer.buffer.prepare(kFirstRead), kAwait);
     if (error) co_return error;
-    buffer.commit(n);
+    peer.buffer.commit(n);
   }
+  peer.idle = false;
   stream.expires_after(options.read_timeout);
-  const auto [head_error, head] = co_await bhttp::async_read_header(stream, buffer, parser, kAwait);
+  const auto [head_error, head] =
+      co_await bhttp::async_read_header(stream, peer.buffer, parser, kAwait);
   if (head_error) co_return head_error;
   if (beast::iequals(parser.get()[bhttp::field::expect], "100-continue")) {
     bhttp::response<bhttp::empty_body> go_on{bhttp::status::continue_, parser.get().version()};
     const auto [error, n] = co_await bhttp::async_write(stream, go_on, kAwait);
     if (error) co_return error;
   }
-  const auto [error, n] = co_await bhttp::async_read(stream, buffer, parser, kAwait);
+  const auto [error, n] = co_await bhttp::async_read(stream, peer.buffer, parser, kAwait);
   co_return error;
 }
 
+// Answers one request. False: the connection ends.
+asio::awaitable<bool> respond(ServerState& server, const Listener& listener, Stream& stream,
+                              const Message& message) {
+  const Form form{message.version(), message.method() == bhttp::verb::head, message.keep_alive()};
+  Response response = answer(listener, message);
+  if (response.events && !form.head) {
+    co_await serve_events(server, stream, std::move(response));
+    co_return false;
+  }
+  if (response.later) response = co_await wait_for(server, std::move(response));
+  if (server.stopped) co_return false;
+  const bool written = co_await write(stream, server.options, std::move(response), form);
+  co_return written && form.keep_alive;
+}
+
 // Requests of one connection, in order, until it ends.
-asio::awaitable<void> exchange_all(ServerState& server, const Listener& listener,
-                                   Stream& stream) {
-  beast::flat_buffer buffer(server.options.max_header_bytes + server.options.max_body_bytes +
-                            2 * kFirstRead);
-  for (bool keep_alive = true; keep_alive;) {
+asio::awaitable<void> exchange_all(ServerState& server, const Listener& listener, Peer& peer) {
+  const ServerOptions& options = server.options;
+  peer.buffer.max_size(options.max_header_bytes + options.max_body_bytes + 2 * kFirstRead);
+  for (;;) {
     Parser parser;
-    parser.header_limit(server.options.max_header_bytes);
-    parser.body_limit(server.options.max_body_bytes);
-    const error_code error = co_await read(stream, buffer, parser, server.options);
+    parser.header_limit(options.max_header_bytes);
+    parser.body_limit(options.max_body_bytes);
+    const error_code error = co_await read(peer, parser, options);
     if (server.stopped) co_return;
     if (error) {
       auto response = read_problem(error);
-      if (response) co_await write(stream, server.options, std::move(*response), 11, false, false);
+      if (response) co_await write(peer.stream, options, std::move(*response), {});
       co_return;
     }
     ++server.counts.requests;
-    const Message& message = parser.get();
-    keep_alive = message.keep_alive();
-    keep_alive = co_await write(stream, server.options, answer(listener, message),
-                                message.version(), message.method() == bhttp::verb::head,
-                                keep_alive) && keep_alive;
+    if (!co_await respond(server, listener, peer.stream, parser.get())) co_return;
+    peer.idle = true;
+    server.open.remove(&peer);  // to the end: it has waited least
+    server.open.push_back(&peer);
   }
 }
 
@@ -184,13 +273,29 @@ asio::awaitable<void> close(Stream& stream) {
 }
 
 asio::awaitable<void> serve(State server, const Listener& listener, Protocol::socket socket) {
-  Stream stream(std::move(socket));
-  const auto at = server->open.insert(server->open.end(), &stream);
+  Peer peer(std::move(socket));
+  server->open.push_back(&peer);
   ++server->counts.open;
-  co_await exchange_all(*server, listener, stream);
-  if (!server->stopped) co_await close(stream);
-  server->open.erase(at);
+  co_await exchange_all(*server, listener, peer);
+  if (!server->stopped) co_await close(peer.stream);
+  server->open.remove(&peer);
   --server->counts.open;
+}
+
+// Whether there is room for one more. A full house asks its longest idle guest to leave,
+// so that idle connections cannot keep everybody else out.
+bool make_room(ServerState& server) {
+  if (server.counts.open < server.options.max_connections) return true;
+  const auto at = std::find_if(server.open.begin(), server.open.end(),
+                               [](const Peer* peer) { return peer->idle; });
+  if (at == server.open.end()) {
+    ++server.counts.refused_connections;
+    return false;
+  }
+  (*at)->idle = false;
+  (*at)->stream.close();
+  ++server.counts.evicted_connections;
+  return true;
 }
 
 asio::awaitable<void> accept_all(State server, Listener& listener) {
@@ -204,10 +309,7 @@ asio::awaitable<void> accept_all(State server, Listener& listener) {
       continue;
     }
     ++server->counts.accepted;
-    if (server->counts.open >= server->options.max_connections) {
-      ++server->counts.refused_connections;
-      continue;  // closed by its destructor
-    }
+    if (!make_room(*server)) continue;  // closed by its destructor
     spawn(server->io.get_executor(), "api connection",
           serve(server, listener, std::move(socket)));
   }
@@ -285,7 +387,7 @@ void Server::stop() {
     listener.acceptor.close(ignored);
     if (!listener.address.unix_path.empty()) ::unlink(listener.address.unix_path.c_str());
   }
-  for (Stream* stream : state_->open) stream->close();
+  for (Peer* peer : state_->open) peer->stream.close();
 }
 
 }  // namespace shadowtap::api

@@ -30,21 +30,26 @@ struct ServerOptions {
   std::string metrics_listen;  // any address; serves the metrics router, no token
   std::string token_file;
 
-  std::size_t max_connections = 128;
+  std::size_t max_connections = 128;  // beyond: the longest idle one makes room
+  std::size_t max_event_readers = 16;
   std::uint32_t max_header_bytes = 16 << 10;
   std::uint64_t max_body_bytes = 1 << 20;
   Duration read_timeout = 10s;   // from a request's first wait to its last byte
   Duration idle_timeout = 60s;   // between requests
-  Duration write_timeout = 30s;  // one answer
+  Duration write_timeout = 30s;  // one answer, one batch of events
+  Duration answer_timeout = 30s;  // an answer that comes later
+  Duration event_interval = 500ms;
 };
 
 struct ServerState;  // in server.cpp
 
 struct ServerCounts {
   std::uint64_t accepted = 0;
-  std::uint64_t refused_connections = 0;  // over max_connections
+  std::uint64_t refused_connections = 0;  // over max_connections, none of them idle
+  std::uint64_t evicted_connections = 0;  // idle, made room
   std::uint64_t requests = 0;
   std::size_t open = 0;
+  std::size_t event_readers = 0;
 };
 
 class Server {

@@ -7,6 +7,25 @@ json::object latency_json(const results::Latency& latency) {
   return {{"p50", shown(latency.p50)}, {"p90", shown(latency.p90)}, {"p99", shown(latency.p99)}};
 }
 
+json::object message_json(const results::ShownMessage& message, bool is_response) {
+  json::object out;
+  if (is_response) out["status"] = message.status;
+  json::array headers;
+  for (const auto& [name, value] : message.headers) {
+    headers.push_back(json::array{shown(name), shown(value)});
+  }
+  out["headers"] = std::move(headers);
+  out["body"] = shown(message.body);
+  out["body_encoding"] = message.body_is_text ? "text" : "base64";
+  out["body_size"] = message.body_size;
+  return out;
+}
+
+json::value message_json(const std::optional<results::ShownMessage>& message) {
+  if (!message) return nullptr;
+  return message_json(*message, true);
+}
+
 }  // namespace
 
 json::object to_json(const ServiceLedger& ledger) {
@@ -74,6 +93,53 @@ json::object to_json(const results::DiffRow& row) {
                                        {"candidate", shown(d.candidate)}});
   }
   out["differences"] = std::move(differences);
+  return out;
+}
+
+json::object to_json(const results::DiffDetail& detail) {
+  json::object out = to_json(detail.row);
+  out["request"] = message_json(detail.request, false);
+  out["original"] = message_json(detail.original);
+  out["candidate"] = message_json(detail.candidate);
+  out["secondary"] = message_json(detail.secondary);
+  json::object timings;
+  for (const auto& [name, ms] : detail.timings_ms) timings[shown(name)] = shown(ms);
+  out["timings_ms"] = std::move(timings);
+  if (detail.error.empty()) {
+    out["error"] = nullptr;
+  } else {
+    out["error"] = shown(detail.error);
+  }
+  return out;
+}
+
+json::object to_json(const shadow::TargetStatus& target) {
+  json::object out;
+  out["role"] = shadow::to_string(target.role);
+  out["name"] = shown(target.name);
+  out["url"] = shown(target.url);
+  out["state"] = shadow::to_string(target.state);
+  out["since"] = to_rfc3339(target.since);
+  if (target.next_probe) out["next_probe"] = to_rfc3339(*target.next_probe);
+  if (target.insecure) out["insecure"] = true;
+  out["answered"] = target.answered;
+  out["queued"] = target.queued;
+  out["in_flight"] = target.in_flight;
+  return out;
+}
+
+json::object coverage_json(const Control& control) {
+  json::array services;
+  for (const ServiceLedger& ledger : control.ledgers()) {
+    services.push_back(to_json(ledger));
+  }
+  const CaptureLedger capture = control.capture();
+  json::object out;
+  out["services"] = std::move(services);
+  out["capture"] = json::object{{"matched", capture.matched},
+                                {"delivered", capture.delivered},
+                                {"lost", shown(capture.lost)},
+                                {"connections", shown(capture.connections)}};
   return out;
 }
 

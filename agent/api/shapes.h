@@ -11,5 +11,8 @@ json::object to_json(const ServiceLedger& ledger);
 json::object to_json(const results::VerdictAnswer& verdict);
 json::object to_json(const results::EndpointRow& endpoint);
 json::object to_json(const results::DiffRow& diff);
+json::object to_json(const results::DiffDetail& detail);
+json::object to_json(const shadow::TargetStatus& target);
+json::object coverage_json(const Control& control);
 
 }  // namespace shadowtap::api

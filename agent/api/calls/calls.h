@@ -12,7 +12,9 @@ void add_verdict_calls(Router& router, const Backend& backend);  // verdict gate
 void add_pause_calls(Router& router, const Backend& backend);    // pause resume
 void add_report_call(Router& router, const Backend& backend);    // report
 void add_edit_calls(Router& router, const Backend& backend);     // rules sampling targets
-void add_page(Router& router);                                   // / and its files
+void add_replay_call(Router& router, const Backend& backend);    // diffs/{id}/replay
+void add_event_call(Router& router, const Backend& backend);     // events
+void add_page(Router& router);                                   // / and its files, openapi.json
 
 bool is_service(const Backend& backend, const std::string& name);
 // 404 with the nearest name; nothing if `name` is empty or known.

@@ -75,7 +75,7 @@ Response remove(const Backend& backend, const Section& section) {
   }
   const auto removed = backend.edits->remove(section.service, section.name);
   if (!removed) return problem(409, removed.error().message());
-  return {204, "", "", {}};
+  return Response{204, "", "", {}};
 }
 
 void add_section(Router& router, const Backend& backend, const std::string& path,

@@ -1,4 +1,4 @@
-// The web page and its files. They tell nothing without the API's answers.
+// The web page and its files, and the API's description.
 #include "agent/api/calls/calls.h"
 #include "agent/web/assets.h"
 
@@ -16,12 +16,16 @@ Response show(const web::Asset& asset) {
           {{"Content-Security-Policy", kPolicy}, {"Referrer-Policy", "no-referrer"}}};
 }
 
+std::string path_of(std::string_view name) {
+  if (name == "index.html") return "/";
+  return (name == "openapi.json" ? "/api/v1/" : "/web/") + std::string(name);
+}
+
 }  // namespace
 
 void add_page(Router& router) {
   for (const web::Asset& asset : web::assets()) {
-    const std::string path = asset.name == "index.html" ? "/" : "/web/" + std::string(asset.name);
-    router.add("GET", path, [&asset](const Request&) { return show(asset); });
+    router.add("GET", path_of(asset.name), [&asset](const Request&) { return show(asset); });
   }
 }
 

@@ -72,43 +72,11 @@ Response diffs(const Backend& backend, const Request& request) {
   return list_response("diffs", std::move(rows), page.next);
 }
 
-json::object message_json(const results::ShownMessage& message, bool is_response) {
-  json::object out;
-  if (is_response) out["status"] = message.status;
-  json::array headers;
-  for (const auto& [name, value] : message.headers) {
-    headers.push_back(json::array{shown(name), shown(value)});
-  }
-  out["headers"] = std::move(headers);
-  out["body"] = shown(message.body);
-  out["body_encoding"] = message.body_is_text ? "text" : "base64";
-  out["body_size"] = message.body_size;
-  return out;
-}
-
-json::value message_json(const std::optional<results::ShownMessage>& message) {
-  if (!message) return nullptr;
-  return message_json(*message, true);
-}
-
 Response diff(const Backend& backend, const Request& request) {
   if (auto problem = Query(request).problem()) return *problem;
   const auto detail = backend.results.diff(request.parameters[0]);
   if (!detail) return problem(404, "no such diff: never kept, or aged out");
-  json::object out = to_json(detail->row);
-  out["request"] = message_json(detail->request, false);
-  out["original"] = message_json(detail->original);
-  out["candidate"] = message_json(detail->candidate);
-  out["secondary"] = message_json(detail->secondary);
-  json::object timings;
-  for (const auto& [name, ms] : detail->timings_ms) timings[shown(name)] = shown(ms);
-  out["timings_ms"] = std::move(timings);
-  if (detail->error.empty()) {
-    out["error"] = nullptr;
-  } else {
-    out["error"] = shown(detail->error);
-  }
-  return json_response(out);
+  return json_response(to_json(*detail));
 }
 
 Response forget(const Backend& backend, const Request& request) {
@@ -117,7 +85,7 @@ Response forget(const Backend& backend, const Request& request) {
   if (auto problem = query.problem()) return *problem;
   if (auto problem = unknown_service(backend, service)) return *problem;
   if (!backend.results.forget(service)) return problem(404, "no such service");
-  return {204, "", "", {}};
+  return Response{204, "", "", {}};
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ Router make_router(const Backend& backend) {
   add_pause_calls(router, backend);
   add_report_call(router, backend);
   add_edit_calls(router, backend);
+  add_replay_call(router, backend);
+  add_event_call(router, backend);
   add_page(router);
   return router;
 }

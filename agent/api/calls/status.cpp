@@ -7,21 +7,6 @@
 namespace shadowtap::api {
 namespace {
 
-json::object target_json(const shadow::TargetStatus& target) {
-  json::object out;
-  out["role"] = shadow::to_string(target.role);
-  out["name"] = shown(target.name);
-  out["url"] = shown(target.url);
-  out["state"] = shadow::to_string(target.state);
-  out["since"] = to_rfc3339(target.since);
-  if (target.next_probe) out["next_probe"] = to_rfc3339(*target.next_probe);
-  if (target.insecure) out["insecure"] = true;
-  out["answered"] = target.answered;
-  out["queued"] = target.queued;
-  out["in_flight"] = target.in_flight;
-  return out;
-}
-
 json::object service_json(const ServiceStatus& service) {
   json::object out;
   out["name"] = shown(service.name);
@@ -34,7 +19,7 @@ json::object service_json(const ServiceStatus& service) {
   }
   out["attachments"] = std::move(attachments);
   json::array targets;
-  for (const shadow::TargetStatus& target : service.targets) targets.push_back(target_json(target));
+  for (const shadow::TargetStatus& target : service.targets) targets.push_back(to_json(target));
   out["targets"] = std::move(targets);
   out["paused"] = service.paused;
   out["sending_expired"] = service.sending_expired;
@@ -42,24 +27,9 @@ json::object service_json(const ServiceStatus& service) {
   return out;
 }
 
-json::object coverage_json(const Backend& backend) {
-  json::array services;
-  for (const ServiceLedger& ledger : backend.control.ledgers()) {
-    services.push_back(to_json(ledger));
-  }
-  const CaptureLedger capture = backend.control.capture();
-  json::object out;
-  out["services"] = std::move(services);
-  out["capture"] = json::object{{"matched", capture.matched},
-                                {"delivered", capture.delivered},
-                                {"lost", shown(capture.lost)},
-                                {"connections", shown(capture.connections)}};
-  return out;
-}
-
 Response coverage(const Backend& backend, const Request& request) {
   if (auto problem = Query(request).problem()) return *problem;
-  return json_response(coverage_json(backend));
+  return json_response(coverage_json(backend.control));
 }
 
 Response status(const Backend& backend, const Request& request) {
@@ -74,7 +44,7 @@ Response status(const Backend& backend, const Request& request) {
     services.push_back(service_json(service));
   }
   out["services"] = std::move(services);
-  out["coverage"] = coverage_json(backend);
+  out["coverage"] = coverage_json(backend.control);
   return json_response(out);
 }
 

@@ -156,6 +156,116 @@ TEST_F(CallsTest, ResultsAreForgottenOnlyOnDelete) {
   EXPECT_TRUE(results.forgotten.contains("orders"));
 }
 
+TEST_F(CallsTest, SectionsAreReadAndReplaced) {
+  const char* sampling = "/api/v1/services/orders/sampling";
+  EXPECT_EQ(call("GET", sampling).body, R"({"sample":100})");
+  EXPECT_EQ(call("PUT", sampling, R"({"sample":5})", "application/json; charset=utf-8").status,
+            200u);
+  EXPECT_EQ(call("GET", sampling).body, R"({"sample":5})");
+  const Response wrong = call("PUT", sampling, R"({"samlpe":5})", "application/json");
+  EXPECT_EQ(wrong.status, 422u);
+  EXPECT_NE(wrong.body.find("did you mean 'sample'"), std::string::npos);
+  EXPECT_EQ(call("PUT", sampling, "{}", "text/plain").status, 415u);
+  EXPECT_EQ(call("PUT", sampling, "{", "application/json").status, 400u);
+  EXPECT_EQ(call("PUT", sampling, "[]", "application/json").status, 422u);
+  EXPECT_EQ(call("GET", sampling).body, R"({"sample":5})");
+}
+
+TEST_F(CallsTest, APutWithAnOldEntityTagIsRefused) {
+  const char* rules = "/api/v1/services/orders/rules";
+  std::string tag;
+  for (const auto& [name, value] : call("GET", rules).headers) {
+    if (name == "ETag") tag = value;
+  }
+  EXPECT_EQ(call("PUT", rules, R"({"ignore":["$.a"]})", "application/json", tag).status, 200u);
+  EXPECT_EQ(call("PUT", rules, "{}", "application/json", tag).status, 412u);
+  EXPECT_EQ(call("GET", rules).body, R"({"ignore":["$.a"]})");
+}
+
+TEST_F(CallsTest, TargetsComeAndGoByRole) {
+  const std::string targets = "/api/v1/services/orders/targets/";
+  EXPECT_EQ(call("GET", targets + "candidate").status, 200u);
+  EXPECT_EQ(call("GET", targets + "secondary").status, 404u);
+  EXPECT_EQ(call("PUT", targets + "mirror?name=m1", R"({"url":"http://m"})", "application/json")
+                .status,
+            200u);
+  EXPECT_TRUE(edits.sections.contains("orders mirror:m1"));
+  EXPECT_EQ(call("DELETE", targets + "mirror?name=m1").status, 204u);
+  EXPECT_EQ(call("DELETE", targets + "mirror?name=m1").status, 404u);
+  EXPECT_EQ(call("GET", targets + "primary").status, 404u);
+  EXPECT_EQ(call("GET", "/api/v1/services/nope/rules").status, 404u);
+  EXPECT_EQ(call("GET", "/api/v1/services//rules").status, 404u);
+}
+
+TEST_F(CallsTest, AReplayAnswersWithTheNewComparison) {
+  const Response response = call("POST", "/api/v1/diffs/d1/replay");
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(boost::json::parse(response.body).at("outcome").as_string(), "match");
+  EXPECT_EQ(call("POST", "/api/v1/diffs/nope/replay").status, 404u);
+}
+
+TEST_F(CallsTest, AReplayThatCannotBeSaysWhy) {
+  const Response redacted = call("POST", "/api/v1/diffs/redacted/replay");
+  EXPECT_EQ(redacted.status, 409u);
+  EXPECT_EQ(boost::json::parse(redacted.body).at("code").as_string(), "credentials_not_kept");
+  control.replay_refusal = "skipped: method";
+  const Response refused = call("POST", "/api/v1/diffs/d1/replay");
+  EXPECT_EQ(refused.status, 409u);
+  EXPECT_EQ(boost::json::parse(refused.body).at("code").as_string(), "not_sent");
+}
+
+TEST_F(CallsTest, EventsTellEachThingOnce) {
+  results.row.time = backend.now() + std::chrono::seconds(1);
+  Request request;
+  ASSERT_TRUE(request.set_target("/api/v1/events?service=orders"));
+  const Response response = router.handle(request);
+  ASSERT_TRUE(response.events);
+  const std::string first = response.events();
+  EXPECT_NE(first.find("event: comparison\ndata: {\"id\":\"d1\""), std::string::npos) << first;
+  EXPECT_NE(first.find("event: target\n"), std::string::npos);
+  EXPECT_NE(first.find("event: coverage\n"), std::string::npos);
+  EXPECT_EQ(response.events(), "");
+  control.services_[0].targets[0].state = shadow::TargetState::kOpen;
+  EXPECT_TRUE(response.events().starts_with("event: target\n"));
+  results.row.id = "d2";
+  EXPECT_TRUE(response.events().starts_with("event: comparison\ndata: {\"id\":\"d2\""));
+}
+
+TEST_F(CallsTest, EveryCallSurvivesHostileInput) {
+  const std::string monster(5000, 'x');
+  const std::vector<std::string> paths{
+      "/api/v1/status",        "/api/v1/coverage",       "/api/v1/impact",
+      "/api/v1/endpoints",     "/api/v1/endpoints/{}/fields", "/api/v1/diffs",
+      "/api/v1/diffs/{}",      "/api/v1/diffs/{}/replay", "/api/v1/verdict",
+      "/api/v1/gate",          "/api/v1/report",         "/api/v1/pause",
+      "/api/v1/resume",        "/api/v1/results",        "/api/v1/events",
+      "/api/v1/services/{}/rules", "/api/v1/services/{}/sampling",
+      "/api/v1/services/{}/targets/{}", "/metrics", "/healthz", "/readyz", "/", "/web/{}"};
+  const std::vector<std::string> parts{"%00", "%ff%fe", "..%2f..%2fetc%2fpasswd", monster, "%0d%0aX:1",
+                                       "'; DROP TABLE samples; --", "%25s%25n", "{}", "-1"};
+  const std::vector<std::string> bodies{"", "{", "null", "[[[[[[[[", std::string(3000, '['),
+                                        R"({"metadata":{"service":5}})", "\xff\xfe\x00", monster,
+                                        R"({"url":{"url":{}}})"};
+  for (const std::string& path : paths) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      std::string target = path;
+      for (std::size_t at; (at = target.find("{}")) != std::string::npos;) {
+        target.replace(at, 2, i == 7 ? "%7B%7D" : parts[i]);
+      }
+      for (const char* query : {"", "?service=", "?limit=", "?cursor=", "?name=", "?since=", "?"}) {
+        const std::string end = *query ? query + parts[i] : "";
+        for (const char* method : {"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "x"}) {
+          const Response response = call(method, target + end, bodies[i], "application/json");
+          EXPECT_NE(response.status / 100, 5u) << method << " " << target + end;
+          if (response.content_type == "application/problem+json") {
+            EXPECT_TRUE(boost::json::parse(response.body).is_object());
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_F(CallsTest, TheMetricsRouterServesNothingElse) {
   const Router metrics = make_metrics_router(backend);
   EXPECT_EQ(metrics.calls(),

@@ -32,6 +32,15 @@ class FakeControl : public Control {
     }
     return true;
   }
+  void replay(http::Exchange exchange, Replayed done) override {
+    if (exchange.request.method != "GET" || !replay_refusal.empty()) {
+      return done(plain_error(replay_refusal));
+    }
+    results::DiffDetail detail;
+    detail.row.id = "again";
+    detail.row.outcome = "match";
+    done(std::move(detail));
+  }
   Result<> put_rules(const std::string&, const diff::Rules&) override { return {}; }
   Result<> put_select(const std::string&, const shadow::SelectOptions&) override { return {}; }
   Result<> put_target(const std::string&, const shadow::TargetOptions&) override { return {}; }
@@ -57,6 +66,7 @@ class FakeControl : public Control {
   }
 
   std::string not_ready;
+  std::string replay_refusal;
   std::vector<ServiceStatus> services_;
   std::vector<ServiceLedger> ledgers_;
   metrics::FromAgent from_agent;
@@ -92,8 +102,12 @@ class FakeResults : public results::Results {
     detail.timings_ms = {{"original", 1.5}};
     return detail;
   }
-  Result<std::optional<http::Exchange>> resend_request(const std::string&) const override {
-    return std::optional<http::Exchange>();
+  Result<std::optional<http::Exchange>> resend_request(const std::string& id) const override {
+    if (id == "redacted") return plain_error("the credentials of this request are not kept");
+    if (id != row.id) return std::optional<http::Exchange>();
+    http::Exchange exchange;
+    exchange.request.method = "GET";
+    return std::optional<http::Exchange>(std::move(exchange));
   }
   results::VerdictAnswer verdict(const std::string& service,
                                  std::optional<std::uint64_t> min_compared,
@@ -155,22 +169,53 @@ class FakeResults : public results::Results {
   mutable results::DiffQuery last_query;
 };
 
-// Both, and a router over them.
+// Sections as they were written last.
+class FakeEdits : public Edits {
+ public:
+  std::optional<std::string> read(const std::string& service,
+                                  const std::string& section) const override {
+    const auto at = sections.find(service + " " + section);
+    return at == sections.end() ? std::nullopt : std::optional(at->second);
+  }
+  Result<> write(const std::string& service, const std::string& section,
+                 const std::string& json) override {
+    if (json.find("samlpe") != std::string::npos) {
+      return plain_error("line 1:2: unknown key 'samlpe' (did you mean 'sample'?)");
+    }
+    sections[service + " " + section] = json;
+    return {};
+  }
+  Result<> remove(const std::string& service, const std::string& section) override {
+    sections.erase(service + " " + section);
+    return {};
+  }
+
+  std::map<std::string, std::string> sections{{"orders compare", "{}"},
+                                              {"orders select", R"({"sample":100})"},
+                                              {"orders candidate", R"({"url":"http://a"})"}};
+};
+
+// All of them, and a router over them.
 struct Fixture {
   FakeControl control;
   FakeResults results;
-  Backend backend{control, results, "1.2.3", WallTime(std::chrono::seconds(1'700'000'000)),
+  FakeEdits edits;
+  Backend backend{control, results, "1.2.3", WallTime(std::chrono::seconds(1'700'000'000)), &edits,
                   [] { return WallTime(std::chrono::seconds(1'700'000'060)); }};
   Router router = make_router(backend);
 
   Response call(const std::string& method, const std::string& target,
-                const std::string& body = {}, const std::string& content_type = {}) {
+                const std::string& body = {}, const std::string& content_type = {},
+                const std::string& if_match = {}) {
     Request request;
     request.method = method;
     EXPECT_TRUE(request.set_target(target)) << target;
     request.body = body;
     request.content_type = content_type;
-    return router.handle(request);
+    request.if_match = if_match;
+    Response response = router.handle(request);
+    if (response.later) response.later([&response](Response answer) { response = answer; });
+    return response;
   }
   boost::json::value get(const std::string& target) {
     return boost::json::parse(call("GET", target).body);

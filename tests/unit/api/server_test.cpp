@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "agent/base/unique_fd.h"
 #include "tests/unit/api/running_server.h"
@@ -173,15 +174,92 @@ TEST(Server, ASlowRequestIsCutOffAtItsDeadline) {
   EXPECT_EQ(client.receive(), "");
 }
 
-TEST(Server, MoreConnectionsThanAllowedAreClosed) {
+TEST(Server, AnIdleConnectionMakesRoom) {
   ServerOptions options = any_port();
   options.max_connections = 1;
   Running running(options);
   Client first(running.server->address());
   first.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   first.receive("ok");
+  EXPECT_TRUE(Client(running.server->address())
+                  .ask("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                  .ends_with("ok"));
+  EXPECT_EQ(first.receive(), "");
+  EXPECT_EQ(running.counts().evicted_connections, 1u);
+}
+
+TEST(Server, AConnectionAtWorkIsNotEvicted) {
+  ServerOptions options = any_port();
+  options.max_connections = 1;
+  Running running(options);
+  Client first(running.server->address());
+  first.send("POST /api/v1/echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+             "Content-Length: 2\r\n\r\n");
+  EXPECT_TRUE(first.receive("\r\n\r\n").starts_with("HTTP/1.1 100"));
   EXPECT_EQ(Client(running.server->address()).receive(), "");
+  first.send("ok");
+  EXPECT_TRUE(first.receive("\r\n\r\nok").starts_with("HTTP/1.1 200"));
   EXPECT_EQ(running.counts().refused_connections, 1u);
+}
+
+TEST(Server, AnAnswerMayComeLaterOrNotAtAll) {
+  ServerOptions options = any_port();
+  options.answer_timeout = std::chrono::milliseconds(50);
+  Router router;
+  router.add("GET", "/soon", [](const Request&) {
+    Response response;
+    response.later = [](auto take) { take(Response{200, "text/plain", "now", {}}); };
+    return response;
+  });
+  router.add("GET", "/never", [](const Request&) {
+    Response response;
+    response.later = [](auto) {};
+    return response;
+  });
+  RunningServer running(options, std::move(router));
+  const std::string end = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  EXPECT_TRUE(Client(running.server->address()).ask("GET /soon" + end).ends_with("now"));
+  EXPECT_TRUE(
+      Client(running.server->address()).ask("GET /never" + end).starts_with("HTTP/1.1 504"));
+}
+
+TEST(Server, EventsFlowUntilTheReaderLeaves) {
+  ServerOptions options = any_port();
+  options.event_interval = std::chrono::milliseconds(1);
+  options.max_event_readers = 1;
+  Router router;
+  router.add("GET", "/events", [](const Request&) {
+    Response response;
+    response.events = [n = 0]() mutable { return "data: " + std::to_string(++n) + "\n\n"; };
+    return response;
+  });
+  RunningServer running(options, std::move(router));
+  const std::string request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  auto reader = std::make_unique<Client>(running.server->address());
+  reader->send(request);
+  const std::string text = reader->receive("data: 3\n\n");
+  EXPECT_NE(text.find("Content-Type: text/event-stream\r\n"), std::string::npos);
+  EXPECT_NE(text.find("data: 1\n\ndata: 2\n\n"), std::string::npos);
+  EXPECT_TRUE(Client(running.server->address()).ask(request).starts_with("HTTP/1.1 503"));
+  reader.reset();
+  while (running.counts().event_readers > 0) std::this_thread::yield();
+}
+
+TEST(Server, AReaderOfEventsThatReadsNothingIsCutOff) {
+  ServerOptions options = any_port();
+  options.event_interval = std::chrono::milliseconds(1);
+  options.write_timeout = std::chrono::milliseconds(100);
+  Router router;
+  router.add("GET", "/events", [](const Request&) {
+    Response response;
+    response.events = [] { return ": " + std::string(1 << 20, 'x') + "\n\n"; };
+    return response;
+  });
+  RunningServer running(options, std::move(router));
+  Client reader(running.server->address());
+  reader.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  while (running.counts().event_readers == 0) std::this_thread::yield();
+  while (running.counts().event_readers > 0) std::this_thread::yield();
 }
 
 TEST(Server, APublicAddressNeedsAToken) {
