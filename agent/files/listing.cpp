@@ -1,0 +1,152 @@
+#include "agent/files/listing.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "agent/http/decode.h"
+#include "agent/http/hasher.h"
+
+namespace shadowtap::files {
+namespace {
+
+namespace json = boost::json;
+
+// For a terminal: control characters and bytes above 127 as \xNN.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c >= ' ' && c < 0x7f) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+// JSON is Unicode: where the bytes are not UTF-8 each stands as the code point of its value.
+std::string as_unicode(std::string_view bytes) {
+  if (http::to_utf8("utf-8", bytes)) return std::string(bytes);
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      out += c;
+      continue;
+    }
+    out += static_cast<char>(0xc0 | (byte >> 6));
+    out += static_cast<char>(0x80 | (byte & 0x3f));
+  }
+  return out;
+}
+
+json::value hash_of(const http::Body& body) {
+  if (!body.sha256 && !body.whole()) return nullptr;
+  const http::Sha256 digest = body.sha256 ? *body.sha256 : http::sha256(body.bytes);
+  std::string text;
+  for (const std::uint8_t byte : digest) text += fmt::format("{:02x}", byte);
+  return json::string(text);
+}
+
+std::string version_of(const http::Version& version) {
+  return fmt::format("HTTP/{}.{}", version.major, version.minor);
+}
+
+double milliseconds(Time from, Time to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace
+
+Lister::Lister(ListFormat format, std::function<void(std::string_view)> print)
+    : format_(format), print_(std::move(print)) {}
+
+void Lister::opened(http::Exchange exchange) { open_.emplace(exchange.id, std::move(exchange)); }
+
+void Lister::completed(http::ExchangeId id, http::Response original, Time first_byte,
+                       Time last_byte) {
+  auto found = open_.extract(id);
+  if (!found) return;
+  http::Exchange& exchange = found.mapped();
+  exchange.original = std::move(original);
+  exchange.response_first = first_byte;
+  exchange.response_last = last_byte;
+  ++complete_;
+  print_exchange(exchange, "");
+}
+
+void Lister::lost(http::ExchangeId id, http::OriginalLoss, const char* detail) {
+  auto found = open_.extract(id);
+  if (!found) return;
+  ++incomplete_;
+  print_exchange(found.mapped(), detail);
+}
+
+void Lister::print_exchange(const http::Exchange& exchange, const char* reason) {
+  format_ == ListFormat::kJson ? print_json(exchange, reason) : print_text(exchange, reason);
+}
+
+void Lister::print_text(const http::Exchange& e, const char* reason) {
+  std::string line = fmt::format("{} {} {}", e.client.to_string(), printable(e.request.method),
+                                 printable(e.request.target));
+  if (e.original) {
+    line += fmt::format(" {} request={}B response={}B first={:.3f}ms last={:.3f}ms\n",
+                        e.original->status, e.request.body.size, e.original->body.size,
+                        milliseconds(e.request_last, e.response_first),
+                        milliseconds(e.request_last, e.response_last));
+  } else {
+    line += fmt::format(" - request={}B lost: {}\n", e.request.body.size, reason);
+  }
+  print_(line);
+}
+
+void Lister::print_json(const http::Exchange& e, const char* reason) {
+  json::object line{{"client", e.client.to_string()},
+                    {"server", e.server.to_string()},
+                    {"method", as_unicode(e.request.method)},
+                    {"uri", as_unicode(e.request.target)},
+                    {"version", version_of(e.request.version)},
+                    {"status", nullptr},
+                    {"request_body_bytes", e.request.body.size},
+                    {"response_body_bytes", nullptr},
+                    {"complete", e.original.has_value()},
+                    {"request_body_sha256", hash_of(e.request.body)},
+                    {"response_body_sha256", nullptr},
+                    {"connection", e.connection},
+                    {"index", e.index}};
+  if (e.original) {
+    line["status"] = e.original->status;
+    line["response_body_bytes"] = e.original->body.size;
+    line["response_body_sha256"] = hash_of(e.original->body);
+    line["first_byte_ms"] = milliseconds(e.request_last, e.response_first);
+    line["last_byte_ms"] = milliseconds(e.request_last, e.response_last);
+  } else {
+    line["reason"] = reason;
+  }
+  print_(json::serialize(line) + "\n");
+}
+
+void Lister::unpaired(const char* what, const char* detail) {
+  if (format_ == ListFormat::kText) {
+    print_(fmt::format("- {} not paired: {}\n", what, detail));
+    return;
+  }
+  print_(json::serialize(json::object{
+             {"complete", false}, {"what", what}, {"reason", detail}}) + "\n");
+}
+
+void Lister::passed_over(std::string_view what, std::string_view reason, std::uint64_t count) {
+  if (count == 0) return;
+  if (format_ == ListFormat::kText) {
+    print_(fmt::format("- {} {}: {}\n", count, what, reason));
+    return;
+  }
+  print_(json::serialize(json::object{{"complete", false},
+                                      {"what", json::string_view(what.data(), what.size())},
+                                      {"reason", json::string_view(reason.data(), reason.size())},
+                                      {"count", count}}) + "\n");
+}
+
+}  // namespace shadowtap::files
