@@ -13,10 +13,14 @@
 #include <thread>
 
 #include "agent/api/backend.h"
+#include "agent/api/notifier.h"
 #include "agent/api/server.h"
 #include "agent/base/log.h"
 #include "agent/capture/tap.h"
 #include "agent/compare_worker.h"
+#include "agent/config/watcher.h"
+#include "agent/edits/config_edits.h"
+#include "agent/effects.h"
 #include "agent/live_control.h"
 #include "agent/ring_source.h"
 #include "agent/shadow/resolver.h"
@@ -58,7 +62,8 @@ ShardOptions shard_options(const config::Config& config, std::size_t index) {
 }  // namespace
 
 struct Agent::Parts {
-  config::Config config;
+  std::unique_ptr<config::LiveConfig> live;
+  const config::Config& config;  // what is running
   asio::io_context io{1};
   asio::steady_timer timer{io};
   asio::signal_set signals{io};
@@ -71,8 +76,11 @@ struct Agent::Parts {
   std::unique_ptr<CompareWorker> worker;
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<LiveControl> control;
+  std::unique_ptr<edits::ConfigEdits> edits;
+  std::unique_ptr<config::Watcher> watcher;
   WallTime started{std::chrono::system_clock::now()};
   std::unique_ptr<api::Server> server;
+  std::unique_ptr<api::Notifier> notifier;  // null: no webhook
   std::vector<std::thread> threads;
   std::function<void()> each_second;
   Time next_second;
@@ -80,13 +88,16 @@ struct Agent::Parts {
   bool running = true;
   CpuShare cpu;
 
-  explicit Parts(config::Config from) : config(std::move(from)) {}
+  explicit Parts(std::unique_ptr<config::LiveConfig> from)
+      : live(std::move(from)), config(live->running()) {}
 
   Result<> open_sources(std::vector<std::unique_ptr<net::SegmentSource>> files);
   Result<> make_shards();
   Result<> make_services(Shard& shard, std::size_t count, std::uint64_t seed);
   Result<> serve();
-  api::Backend backend() const { return {*control, *results, kVersion, started}; }
+  Result<> start_notifier();
+  void tell_of_verdicts();
+  api::Backend backend() const { return {*control, *results, kVersion, started, edits.get()}; }
   void start_threads();
 
   void take_results();
@@ -153,6 +164,26 @@ Result<> Agent::Parts::serve() {
   return {};
 }
 
+Result<> Agent::Parts::start_notifier() {
+  if (config.webhook.url.empty()) return {};
+  api::NotifierOptions options;
+  options.url = config.webhook.url;
+  options.secret_file = config.webhook.secret_file;
+  options.timeout = config.webhook.timeout;
+  options.attempts = config.webhook.attempts;
+  auto made = api::Notifier::start(io, options);
+  if (!made) return made.error();
+  notifier = std::move(*made);
+  return {};
+}
+
+void Agent::Parts::tell_of_verdicts() {
+  for (const results::VerdictChange& change : results->take_verdict_changes()) {
+    spdlog::info("{}: verdict {} (was {})", change.service, change.after, change.before);
+    if (notifier) notifier->notify(change);
+  }
+}
+
 void Agent::Parts::start_threads() {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     threads.emplace_back([this, i] {
@@ -189,6 +220,7 @@ bool Agent::Parts::all_finished() const {
 void Agent::Parts::turn() {
   const Time now = std::chrono::steady_clock::now();
   results->tick(WallTime(std::chrono::system_clock::now()));
+  tell_of_verdicts();
   control->refresh();
   if (tap) {
     tap->follow();
@@ -211,7 +243,8 @@ void Agent::Parts::arm_timer() {
   });
 }
 
-Result<std::unique_ptr<Agent>> Agent::start(config::Config config, AgentSources sources) {
+Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> config,
+                                            AgentSources sources) {
   auto parts = std::make_unique<Parts>(std::move(config));
   auto results = results::Results::open(config::results_options(parts->config));
   if (!results) return results.error();
@@ -221,8 +254,15 @@ Result<std::unique_ptr<Agent>> Agent::start(config::Config config, AgentSources 
   parts->worker = std::make_unique<CompareWorker>(CompareWorker::Limits{});
   if (auto opened = parts->open_sources(std::move(sources.files)); !opened) return opened.error();
   if (auto made = parts->make_shards(); !made) return made.error();
-  parts->control = std::make_unique<LiveControl>(parts->config, parts->io, parts->tap.get(),
+  parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
                                                  parts->shards, *parts->results);
+  parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);
+  parts->live->set_effects(make_effects(*parts->live, parts->shards, *parts->results));
+  auto watcher = config::Watcher::start(parts->io, sources.config_file,
+                                        [live = parts->live.get()] { live->reread(); });
+  if (!watcher) return watcher.error();
+  parts->watcher = std::move(*watcher);
+  if (auto notifying = parts->start_notifier(); !notifying) return notifying.error();
   if (sources.serve) {
     if (auto served = parts->serve(); !served) return served.error();
   }
@@ -271,6 +311,7 @@ void Agent::finish() {
   if (auto flushed = parts.results->flush(); !flushed) {
     spdlog::warn("results: {}", flushed.error().message());
   }
+  if (parts.notifier) parts.notifier->stop();
   if (parts.server) parts.server->stop();
 }
 

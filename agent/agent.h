@@ -14,7 +14,7 @@
 
 #include "agent/api/report/report.h"
 #include "agent/base/result.h"
-#include "agent/config/config.h"
+#include "agent/config/live_config.h"
 #include "agent/net/segment_source.h"
 #include "agent/results/results.h"
 
@@ -33,13 +33,14 @@ struct Progress {
 struct AgentSources {
   // Instead of the live tap: one for each shard. Empty: tap the wire.
   std::vector<std::unique_ptr<net::SegmentSource>> files;
-  bool serve = true;  // the API
+  bool serve = true;        // the API
+  std::string config_file;  // watched for changes; empty: SIGHUP only
 };
 
 class Agent {
  public:
   // Attached and serving when it returns.
-  [[nodiscard]] static Result<std::unique_ptr<Agent>> start(config::Config config,
+  [[nodiscard]] static Result<std::unique_ptr<Agent>> start(std::unique_ptr<config::LiveConfig> config,
                                                             AgentSources sources = {});
   ~Agent();
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "agent/base/result.h"
 #include "agent/http/exchange.h"
 #include "agent/http/outcomes.h"
 #include "agent/results/comparison.h"
@@ -35,6 +36,8 @@ struct OpenExchange {
   std::optional<http::OriginalLoss> original_loss;
   // Decided before any comparison: skipped, refused or not comparable.
   std::optional<results::Ending> ending;
+  // A kept request that is sent once more: outside the ledger.
+  std::function<void(Result<results::Comparison>)> resent;
   bool reported = false;   // counted and handed over; only its sends keep it here
   std::size_t charged = 0;  // bytes counted in held_bytes()
 

@@ -5,7 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "agent/capture/tap.h"
-#include "agent/results/results.h"
+#include "agent/results/sample_of.h"
 #include "agent/shard.h"
 
 namespace shadowtap {
@@ -78,44 +78,27 @@ void merge(std::vector<shadow::TargetStatus>& all, const std::vector<shadow::Tar
   }
 }
 
-void put(config::ServiceConfig& service, const shadow::TargetOptions& target) {
-  if (target.role == shadow::Role::kCandidate) service.candidate = target;
-  if (target.role == shadow::Role::kSecondary) service.secondary = target;
-  if (target.role != shadow::Role::kMirror) return;
-  std::erase_if(service.mirrors, [&](const auto& known) { return known.name == target.name; });
-  service.mirrors.push_back(target);
-}
-
-void remove(config::ServiceConfig& service, shadow::Role role, const std::string& name) {
-  if (role == shadow::Role::kCandidate) service.candidate.reset();
-  if (role == shadow::Role::kSecondary) service.secondary.reset();
-  if (role != shadow::Role::kMirror) return;
-  std::erase_if(service.mirrors, [&](const auto& known) { return known.name == name; });
-}
-
-std::vector<std::string> ignored_paths(const diff::Rules& rules) {
-  std::vector<std::string> paths;
-  for (const diff::IgnoreRule& rule : rules.ignore) {
-    if (rule.route.empty() && rule.kind.empty()) paths.push_back(rule.path);
-  }
-  return paths;
-}
-
 }  // namespace
 
-LiveControl::LiveControl(config::Config& config, boost::asio::io_context& io, capture::Tap* tap,
-                         std::vector<std::unique_ptr<Shard>>& shards, results::Results& results)
+LiveControl::LiveControl(config::LiveConfig& config, boost::asio::io_context& io,
+                         capture::Tap* tap, std::vector<std::unique_ptr<Shard>>& shards,
+                         results::Results& results)
     : config_(config),
       io_(io),
       tap_(tap),
       shards_(shards),
       results_(results),
-      snapshots_(shards.size(), std::vector<Snapshot>(config.services.size())),
-      paused_(config.services.size(), false) {}
+      redactor_(config.running().redaction),
+      snapshots_(shards.size(), std::vector<Snapshot>(config.running().services.size())),
+      paused_(config.running().services.size(), false) {
+  for (const config::ServiceConfig& service : config.running().services) {
+    services_.push_back(service.name);
+  }
+}
 
 void LiveControl::refresh() {
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    shards_[i]->post([this, i, services = config_.services.size()](Shard& shard) {
+    shards_[i]->post([this, i, services = services_.size()](Shard& shard) {
       std::vector<Snapshot> fresh(services);
       for (std::size_t s = 0; s < services; ++s) {
         const shadow::Dispatcher& dispatcher = shard.dispatcher(s);
@@ -150,10 +133,10 @@ std::vector<api::ServiceStatus> LiveControl::services() const {
     }
   }
   std::vector<api::ServiceStatus> all;
-  for (std::size_t s = 0; s < config_.services.size(); ++s) {
+  for (std::size_t s = 0; s < services_.size(); ++s) {
     api::ServiceStatus status;
-    status.name = config_.services[s].name;
-    status.ports = config_.services[s].ports;
+    status.name = services_[s];
+    status.ports = config_.running().services[s].ports;
     status.attachments = attachments;
     status.paused = paused_[s];
     for (const auto& of_shard : snapshots_) {
@@ -168,8 +151,8 @@ std::vector<api::ServiceStatus> LiveControl::services() const {
 
 std::vector<api::ServiceLedger> LiveControl::ledgers() const {
   std::vector<api::ServiceLedger> all;
-  for (std::size_t s = 0; s < config_.services.size(); ++s) {
-    all.push_back(ledger_of(shards_, s, config_.services[s].name));
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    all.push_back(ledger_of(shards_, s, services_[s]));
   }
   return all;
 }
@@ -229,16 +212,10 @@ api::Cost LiveControl::cost() const {
 
 std::vector<std::size_t> LiveControl::chosen(const std::string& service) const {
   std::vector<std::size_t> all;
-  for (std::size_t s = 0; s < config_.services.size(); ++s) {
-    if (service.empty() || config_.services[s].name == service) all.push_back(s);
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    if (service.empty() || services_[s] == service) all.push_back(s);
   }
   return all;
-}
-
-Result<std::size_t> LiveControl::index_of(const std::string& service) const {
-  const auto found = chosen(service);
-  if (service.empty() || found.empty()) return plain_error("no service '" + service + "'");
-  return found.front();
 }
 
 bool LiveControl::set_paused(const std::string& service, bool paused) {
@@ -253,49 +230,50 @@ bool LiveControl::set_paused(const std::string& service, bool paused) {
 }
 
 Result<> LiveControl::put_rules(const std::string& service, const diff::Rules& rules) {
-  const auto s = index_of(service);
-  if (!s) return s.error();
-  auto compiled = CompareRules::make(rules);
-  if (!compiled) return compiled.error();
-  for (auto& shard : shards_) {
-    shard->post([s = *s, compiled = *compiled](Shard& on) { on.set_rules(s, compiled); });
-  }
-  results_.set_ignored(service, ignored_paths(rules));
-  config_.services[*s].compare = rules;
-  return {};
+  return config_.put_rules(service, rules);
 }
 
 Result<> LiveControl::put_select(const std::string& service, const shadow::SelectOptions& select) {
-  const auto s = index_of(service);
-  if (!s) return s.error();
-  if (auto valid = shadow::validate(select); !valid) return valid.error();
-  for (auto& shard : shards_) {
-    shard->post([s = *s, select](Shard& on) { (void)on.dispatcher(s).apply(select); });
-  }
-  config_.services[*s].select = select;
-  return {};
+  return config_.put_select(service, select);
 }
 
 Result<> LiveControl::put_target(const std::string& service, const shadow::TargetOptions& target) {
-  const auto s = index_of(service);
-  if (!s) return s.error();
-  if (auto valid = shadow::validate(target); !valid) return valid.error();
-  for (auto& shard : shards_) {
-    shard->post([s = *s, target](Shard& on) { (void)on.dispatcher(s).put_target(target); });
-  }
-  put(config_.services[*s], target);
-  return {};
+  return config_.put_target(service, target);
 }
 
 Result<> LiveControl::remove_target(const std::string& service, shadow::Role role,
                                     const std::string& name) {
-  const auto s = index_of(service);
-  if (!s) return s.error();
-  for (auto& shard : shards_) {
-    shard->post([s = *s, role, name](Shard& on) { on.dispatcher(s).remove_target(role, name); });
+  return config_.remove_target(service, role, name);
+}
+
+// The scrape's part that only the agent knows.
+metrics::FromAgent LiveControl::metrics() const {
+  metrics::FromAgent all;
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    if (tap_ != nullptr) {
+      const capture::PacketCounts packets = tap_->packets(s);
+      all.packets.push_back({services_[s], "to_server", packets.delivered});
+      for (const auto& [reason, n] : packets.lost) all.packets_lost.push_back({services_[s], reason, n});
+    }
   }
-  remove(config_.services[*s], role, name);
-  return {};
+  all.config_reload_success = config_.last_reread_succeeded();
+  return all;
+}
+
+// One shard sends it; what comes back is shown by the same redaction as what is kept.
+void LiveControl::replay(http::Exchange exchange, Replayed done) {
+  const std::string service = services_.at(exchange.service);
+  shards_.front()->post([this, service, exchange = std::move(exchange),
+                         done = std::move(done)](Shard& shard) mutable {
+    shard.resend(std::move(exchange), [this, service, done = std::move(done)](
+                                          Result<results::Comparison> compared) {
+      auto shared = std::make_shared<Result<results::Comparison>>(std::move(compared));
+      boost::asio::post(io_, [this, service, done, shared] {
+        if (!*shared) return done(shared->error());
+        done(results::detail_of(**shared, service, redactor_));
+      });
+    });
+  });
 }
 
 }  // namespace shadowtap

@@ -11,8 +11,9 @@
 #include <vector>
 
 #include "agent/api/control.h"
-#include "agent/config/config.h"
+#include "agent/config/live_config.h"
 #include "agent/process_cost.h"
+#include "agent/results/redaction.h"
 
 namespace boost::asio {
 class io_context;
@@ -31,7 +32,7 @@ class Shard;
 class LiveControl : public api::Control {
  public:
   // `tap` is null when files are replayed.
-  LiveControl(config::Config& config, boost::asio::io_context& io, capture::Tap* tap,
+  LiveControl(config::LiveConfig& config, boost::asio::io_context& io, capture::Tap* tap,
               std::vector<std::unique_ptr<Shard>>& shards, results::Results& results);
 
   // Asks every shard for a snapshot; it arrives on this thread.
@@ -51,6 +52,8 @@ class LiveControl : public api::Control {
   Result<> put_target(const std::string& service, const shadow::TargetOptions& target) override;
   Result<> remove_target(const std::string& service, shadow::Role role,
                          const std::string& name) override;
+  metrics::FromAgent metrics() const override;
+  void replay(http::Exchange exchange, Replayed done) override;
 
  private:
   // What one shard said of one service.
@@ -62,13 +65,14 @@ class LiveControl : public api::Control {
   };
 
   std::vector<std::size_t> chosen(const std::string& service) const;
-  Result<std::size_t> index_of(const std::string& service) const;
 
-  config::Config& config_;
+  config::LiveConfig& config_;
   boost::asio::io_context& io_;
   capture::Tap* tap_;
   std::vector<std::unique_ptr<Shard>>& shards_;
   results::Results& results_;
+  results::Redactor redactor_;
+  std::vector<std::string> services_;  // names; they do not change while the agent runs
   std::vector<std::vector<Snapshot>> snapshots_;  // [shard][service]
   std::vector<bool> paused_;
   mutable CpuShare cpu_;

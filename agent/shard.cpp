@@ -173,6 +173,7 @@ void Shard::answered(http::ExchangeId id, shadow::Role role, shadow::TargetOutco
 // Ends the exchange as soon as nothing more can change its ending, and forgets it when
 // no send needs it any longer.
 void Shard::settle(OpenExchange& open) {
+  if (open.resent) return settle_resend(open);
   Service& service = *services_[open.exchange.service];
   if (!open.reported && open.original_over) {
     if (!open.ending && open.original_loss) {
@@ -198,6 +199,18 @@ std::optional<results::Ending> Shard::ending_of(Slot& slot) {
   return results::ShadowError{slot.answer()->error};
 }
 
+CompareJob Shard::job_of(OpenExchange& open) {
+  const Service& service = *services_[open.exchange.service];
+  CompareJob job;
+  job.exchange = take_exchange(open);
+  job.candidate = std::move(*open.candidate.answer());
+  if (http::Answer* answer = open.secondary.answer()) job.secondary = std::move(*answer);
+  job.max_skew = service.options.max_skew;
+  job.keep_bodies = service.options.keep_bodies;
+  job.cluster_header = service.options.cluster_header;
+  return job;
+}
+
 void Shard::compare(OpenExchange& open) {
   Service& service = *services_[open.exchange.service];
   if (const auto ending = ending_of(open.candidate)) {
@@ -207,13 +220,7 @@ void Shard::compare(OpenExchange& open) {
     report(std::move(comparison));
     return;
   }
-  CompareJob job;
-  job.exchange = take_exchange(open);
-  job.candidate = std::move(*open.candidate.answer());
-  if (http::Answer* answer = open.secondary.answer()) job.secondary = std::move(*answer);
-  job.max_skew = service.options.max_skew;
-  job.keep_bodies = service.options.keep_bodies;
-  job.cluster_header = service.options.cluster_header;
+  CompareJob job = job_of(open);
   if (worker_ == nullptr || job.body_bytes() <= options_.inline_compare_bytes) {
     results::Comparison comparison = compare_exchange(std::move(job), *service.rules);
     count(service.ledger, comparison.ending);
@@ -289,6 +296,46 @@ void Shard::inject(http::Exchange exchange) {
   }
 }
 
+void Shard::resend(http::Exchange exchange,
+                   std::function<void(Result<results::Comparison>)> done) {
+  now_ = std::chrono::steady_clock::now();
+  if (!exchange.original) return done(plain_error("the original was not kept"));
+  // Ids of captured exchanges have the shard's index at the top: this range is free.
+  exchange.id = (http::ExchangeId{0xff} << 56) + next_resend_++;
+  Service& service = *services_[exchange.service];
+  OpenExchange& open = table_.open(std::move(exchange), now_ + service.options.original_timeout);
+  const shadow::Submitted submitted = service.dispatcher->resend(open.exchange);
+  if (!submitted.candidate) {
+    const std::string why = submitted.skipped   ? to_string(*submitted.skipped)
+                            : submitted.refused ? to_string(*submitted.refused)
+                                                : "no_candidate";
+    table_.erase(open.exchange.id);
+    return done(plain_error("not sent: " + why));
+  }
+  open.candidate.used = true;
+  open.secondary.used = submitted.secondary;
+  open.mirrors_pending = submitted.mirrors;
+  open.original_over = true;
+  open.resent = std::move(done);
+}
+
+void Shard::settle_resend(OpenExchange& open) {
+  if (open.sends_pending()) return;
+  const auto done = std::move(open.resent);
+  const std::optional<results::Ending> ending = ending_of(open.candidate);
+  const http::ExchangeId id = open.exchange.id;
+  if (ending) {
+    results::Comparison failed = without_comparison(take_exchange(open), *ending);
+    if (http::Answer* answer = open.candidate.answer()) failed.candidate = std::move(*answer);
+    done(std::move(failed));
+  } else {
+    CompareJob job = job_of(open);
+    job.keep_bodies = true;
+    done(compare_exchange(std::move(job), *services_[open.exchange.service]->rules));
+  }
+  table_.erase(id);
+}
+
 void Shard::end_all() {
   for (auto& service : services_) {
     service->dispatcher->stop();
@@ -300,6 +347,7 @@ void Shard::end_all() {
   } while (comparing_ > 0 && std::chrono::steady_clock::now() < limit);
   table_.for_each([this](OpenExchange& open) {
     if (open.reported) return;
+    if (open.resent) return std::exchange(open.resent, {})(plain_error("the agent is stopping"));
     if (!open.ending) {
       open.ending = http::NotComparable::kShuttingDown;
       count(services_[open.exchange.service]->ledger, *open.ending);

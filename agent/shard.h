@@ -76,6 +76,10 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   // An exchange that comes from a file, with its original if it has one.
   void inject(http::Exchange exchange);
 
+  // Sends a kept exchange once more and compares the answers with its original, outside
+  // the ledger. `done` is called on the shard's thread, exactly once.
+  void resend(http::Exchange exchange, std::function<void(Result<results::Comparison>)> done);
+
   Output& output() { return output_; }
   void released(std::size_t bytes) { handed_over_.fetch_sub(bytes, std::memory_order_relaxed); }
 
@@ -104,7 +108,9 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void original_over(OpenExchange& open);
   void settle(OpenExchange& open);
   static std::optional<results::Ending> ending_of(Slot& slot);
+  CompareJob job_of(OpenExchange& open);
   void compare(OpenExchange& open);
+  void settle_resend(OpenExchange& open);
   http::Exchange take_exchange(OpenExchange& open);
   void count(Ledger& ledger, const results::Ending& ending);
   void report(results::Comparison comparison);
@@ -125,6 +131,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   Output output_;
   Assembly assembly_;
   std::atomic<std::size_t> handed_over_{0};
+  http::ExchangeId next_resend_ = 0;
   std::size_t comparing_ = 0;  // jobs at the worker
   std::atomic<bool> stopping_{false};
   std::atomic<bool> finished_{false};

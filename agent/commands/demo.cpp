@@ -84,7 +84,11 @@ int demo(const config::DemoCommand& command) {
   auto shop = open_shop();
   if (!shop) return fail(shop.error());
   const config::Config config = demo_config(*shop, command.listen);
-  auto agent = Agent::start(config);
+  auto live = config::LiveConfig::open({config, config}, [config] {
+    return Result<config::Effective>(config::Effective{config, config});
+  });
+  if (!live) return fail(live.error());
+  auto agent = Agent::start(std::move(*live));
   if (!agent) return fail(agent.error());
   introduce(*shop, config, (*agent)->api_address());
   {

@@ -5,7 +5,7 @@
 #include "agent/agent.h"
 #include "agent/commands/commands.h"
 #include "agent/commands/session.h"
-#include "agent/config/effective.h"
+#include "agent/config/live_config.h"
 #include "agent/narration.h"
 
 namespace shadowtap::commands {
@@ -28,16 +28,21 @@ void say(const std::string& line) {
 }  // namespace
 
 int run(const config::RunCommand& command) {
-  auto config = config::effective_config(command);
-  if (!config) return fail(kUsage, config.error());
+  auto said = config::read_effective(command);
+  if (!said) return fail(kUsage, said.error());
   if (command.check_config) {
-    fmt::print("{}", config::print_config(*config));
+    fmt::print("{}", config::print_config(said->config));
     return 0;
   }
-  for (const config::ServiceConfig& service : config->services) {
-    say(what_is_sent(service, config->limits));
+  auto config = config::LiveConfig::open(std::move(*said),
+                                         [command] { return config::read_effective(command); });
+  if (!config) return fail(kFailed, config.error());
+  for (const config::ServiceConfig& service : (*config)->running().services) {
+    say(what_is_sent(service, (*config)->running().limits));
   }
-  auto agent = Agent::start(std::move(*config));
+  AgentSources sources;
+  sources.config_file = command.config_file;
+  auto agent = Agent::start(std::move(*config), std::move(sources));
   if (!agent) return fail(kFailed, agent.error());
   say(fmt::format("serving on http://{}", (*agent)->api_address()));
 

@@ -17,7 +17,6 @@ namespace shadowtap::results {
 struct Compared {
   diff::Differences candidate;                // original against candidate
   std::optional<diff::Differences> control;   // original against secondary, where it may speak
-  std::optional<diff::Differences> ignored;   // what the rules took from `candidate`, for outcomes
 };
 
 struct ShadowError {

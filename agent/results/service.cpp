@@ -110,7 +110,7 @@ void Service::add_compared(Comparison& comparison, const Compared& compared, Rou
   pair.route = route;
   pair.key = comparison.request_key;
   pair.time = comparison.time;
-  pair.rules_took = compared.ignored.has_value() && !compared.ignored->all.empty();
+  pair.rules_took = compared.candidate.ignored;
   pair.candidate = candidate_hits_.build(compared.candidate, names_, maps, true);
   if (compared.control && comparison.secondary_speaks) {
     pair.control = Control::kSecondary;
@@ -268,7 +268,10 @@ void Service::keep_credentials(SampleId id, const http::Exchange& exchange) {
   request.service = exchange.service;
   request.request = exchange.request;
   if (!request.request.body.whole()) return;
-  if (request.request.held_bytes() > kMaxRequestKept) return;
+  request.original = exchange.original;
+  std::size_t bytes = request.request.held_bytes();
+  if (request.original) bytes += request.original->held_bytes();
+  if (bytes > kMaxRequestKept) return;
   credentials_.emplace(id, std::move(request));
   while (credentials_.size() > kMaxCredentials) credentials_.erase(credentials_.begin());
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "agent/base/text.h"
 #include "agent/results/sample_of.h"
 #include "agent/results/service.h"
 
@@ -112,6 +113,28 @@ DiffRow Service::row_of(const Sample& sample) const {
   return row;
 }
 
+namespace {
+
+bool is_secret(const std::string& text) { return text.find("redacted:") != std::string::npos; }
+
+// What is shown as it was on the wire; nothing where something was redacted or cut.
+std::optional<http::Response> as_captured(const ShownMessage& shown) {
+  if (!shown.body_is_text || shown.body.size() != shown.body_size || is_secret(shown.body)) {
+    return std::nullopt;
+  }
+  http::Response response;
+  response.status = shown.status;
+  for (const auto& [name, value] : shown.headers) {
+    if (is_secret(value) || equal_ignoring_case(name, "Content-Encoding")) return std::nullopt;
+    response.headers.append(name, value);
+  }
+  response.body.bytes = shown.body;
+  response.body.size = shown.body_size;
+  return response;
+}
+
+}  // namespace
+
 Result<std::optional<http::Exchange>> Service::resend_request(SampleId id) const {
   const Sample* sample = samples_.find(id);
   if (sample == nullptr) return std::optional<http::Exchange>{};
@@ -119,22 +142,21 @@ Result<std::optional<http::Exchange>> Service::resend_request(SampleId id) const
   if (kept != credentials_.end()) return std::optional(kept->second);
   // Where nothing was redacted and nothing cut, what is shown is what was sent.
   const ShownMessage& shown = sample->detail.request;
-  const auto secret = [](const std::string& text) {
-    return text.find("redacted:") != std::string::npos;
-  };
-  bool whole = shown.body_is_text && shown.body.size() == shown.body_size && !secret(shown.body) &&
-               !secret(sample->detail.row.uri);
+  bool whole = shown.body_is_text && shown.body.size() == shown.body_size && !is_secret(shown.body) &&
+               !is_secret(sample->detail.row.uri);
   http::Exchange exchange;
   exchange.request.method = sample->detail.row.method;
   exchange.request.target = sample->detail.row.uri;
   for (const auto& [name, value] : shown.headers) {
-    whole = whole && !secret(value);
+    whole = whole && !is_secret(value);
     exchange.request.headers.append(name, value);
   }
   if (!whole) return plain_error("credentials_not_kept");
   exchange.request.body.bytes = shown.body;
   exchange.request.body.size = shown.body_size;
   exchange.service = index_;
+  if (sample->detail.original) exchange.original = as_captured(*sample->detail.original);
+  if (!exchange.original) return plain_error("original_not_kept");
   return std::optional(std::move(exchange));
 }
 
