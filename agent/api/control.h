@@ -55,6 +55,12 @@ struct ServiceStatus {
   double effective_sample = 100;  // percent, after ramp and guard
 };
 
+// Where a setting that is not the file's comes from.
+struct SettingSource {
+  std::string key;     // "services.orders.select.sample"
+  std::string source;  // flag, runtime
+};
+
 struct ImpactSide {
   double p50_ms = 0;
   double p99_ms = 0;
@@ -89,6 +95,8 @@ class Control {
   virtual Cost cost() const = 0;
   // Packets, connections and the state of the configuration, for a scrape.
   virtual metrics::FromAgent metrics() const { return {}; }
+
+  virtual std::vector<SettingSource> sources() const { return {}; }
 
   // Sends a kept request to the targets again, under the same filter, and compares the
   // answers with the original it carries. `done` is called on this thread, once; an error

@@ -32,6 +32,13 @@ Response coverage(const Backend& backend, const Request& request) {
   return json_response(coverage_json(backend.control));
 }
 
+// What is not in it is the file's, or a default.
+json::object sources_json(const std::vector<SettingSource>& sources) {
+  json::object out;
+  for (const SettingSource& source : sources) out[shown(source.key)] = shown(source.source);
+  return out;
+}
+
 Response status(const Backend& backend, const Request& request) {
   if (auto problem = Query(request).problem()) return *problem;
   json::object out;
@@ -45,6 +52,7 @@ Response status(const Backend& backend, const Request& request) {
   }
   out["services"] = std::move(services);
   out["coverage"] = coverage_json(backend.control);
+  out["sources"] = sources_json(backend.control.sources());
   return json_response(out);
 }
 

@@ -33,6 +33,7 @@ TEST_F(CallsTest, StatusShowsServicesTargetsAndCoverage) {
   EXPECT_EQ(service.at("ports").as_array().size(), 2u);
   EXPECT_EQ(service.at("attachments").at(0).at("mechanism").as_string(), "tcx");
   EXPECT_EQ(service.at("targets").at(0).at("state").as_string(), "up");
+  EXPECT_EQ(body.at("sources").at("services.orders.select.sample").as_string(), "runtime");
   EXPECT_EQ(body.at("coverage"), get("/api/v1/coverage"));
 }
 

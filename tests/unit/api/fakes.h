@@ -32,6 +32,9 @@ class FakeControl : public Control {
     }
     return true;
   }
+  std::vector<SettingSource> sources() const override {
+    return {{"services.orders.select.sample", "runtime"}};
+  }
   void replay(http::Exchange exchange, Replayed done) override {
     if (exchange.request.method != "GET" || !replay_refusal.empty()) {
       return done(plain_error(replay_refusal));
