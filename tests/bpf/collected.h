@@ -1,9 +1,9 @@
 // What a ring delivered, kept by value, for tests to ask about.
 #pragma once
 
-#include <chrono>
+#include <algorithm>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "agent/capture/tap.h"
@@ -29,12 +29,29 @@ class Collected {
     return passed;
   }
 
-  // Payload of one direction in the order of arrival, without retransmitted copies.
+  // Payload of one direction, flow after flow, each without retransmitted copies. A hole
+  // ends a flow's text.
   std::string stream(net::Direction direction) const {
-    std::string text;
-    for (const Record& record : records)
-      if (record.segment.direction == direction) text += record.bytes;
-    return text;
+    struct Text {
+      std::uint32_t next = 0;
+      std::string bytes;
+    };
+    std::vector<std::pair<net::Flow, Text>> flows;
+    for (const auto& [segment, bytes] : records) {
+      if (segment.direction != direction) continue;
+      const bool syn = (segment.flags & net::kSyn) != 0;
+      auto found = std::ranges::find(flows, segment.flow, [](const auto& f) { return f.first; });
+      if (found == flows.end())
+        found = flows.insert(flows.end(), {segment.flow, {segment.sequence + syn, {}}});
+      Text& text = found->second;
+      const std::uint32_t seen = text.next - segment.sequence - syn;
+      if (seen >= bytes.size()) continue;
+      text.bytes += bytes.substr(seen);
+      text.next += static_cast<std::uint32_t>(bytes.size()) - seen;
+    }
+    std::string all;
+    for (const auto& [flow, text] : flows) all += text.bytes;
+    return all;
   }
 
   std::size_t count(net::Direction direction, std::uint8_t flags) const {

@@ -8,6 +8,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstring>
+#include <thread>
+
 #include "agent/capture/interfaces.h"
 #include "tests/bpf/collected.h"
 #include "tests/bpf/frame.h"
