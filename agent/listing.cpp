@@ -1,0 +1,93 @@
+#include "agent/listing.h"
+
+#include "agent/assembly.h"
+#include "agent/files/capture_file.h"
+#include "agent/files/gor_reader.h"
+
+namespace shadowtap {
+namespace {
+
+http::ParserOptions hash_everything() {
+  http::ParserOptions options;
+  options.hash_bodies = true;
+  options.max_body_bytes = 0;
+  return options;
+}
+
+void print_packets(const files::CaptureFile& file, files::Lister& lister) {
+  using files::Decoded;
+  lister.passed_over("packets", "of other ports", file.other_ports());
+  lister.passed_over("packets", "IP fragments", file.packets().value(Decoded::kFragment));
+  lister.passed_over("packets", "malformed", file.packets().value(Decoded::kMalformed));
+  lister.passed_over("packets", "cut by the capture's snap length", file.cut_packets());
+}
+
+void print_connections(const Assembly& assembly, files::Lister& lister) {
+  for (const auto& [reason, count] : connection_counts(assembly)) {
+    const std::string_view name = reason;
+    // Not losses, or told line by line already.
+    const bool said = name == "opened" || name == "one_sided" || name == "idle" ||
+                      name == "reset" || name == "unpaired_request" ||
+                      name == "unpaired_response" || name == "truncated";
+    if (!said) lister.passed_over("connections", name, count);
+  }
+}
+
+Result<> list_capture(const ListOptions& options, files::Lister& lister) {
+  auto file = files::CaptureFile::open(options.path, {options.ports});
+  if (!file) return file.error();
+  AssemblyOptions assembly_options;
+  assembly_options.first_exchange = 1;
+  assembly_options.parser = hash_everything();
+  Assembly assembly(assembly_options, lister);
+  net::Segment segment;
+  Time last{};
+  while ((*file)->next(segment) == files::CaptureFile::Read::kSegment) {
+    if (segment.time - last >= std::chrono::milliseconds(100)) assembly.tick(segment.time);
+    assembly.segment(segment);
+    last = segment.time;
+  }
+  assembly.flush(last);
+  print_connections(assembly, lister);
+  print_packets(**file, lister);
+  if (!(*file)->damage().empty()) return plain_error(options.path + ": " + (*file)->damage());
+  return {};
+}
+
+Result<> list_recording(const ListOptions& options, files::Lister& lister) {
+  files::GorReaderOptions reader_options;
+  reader_options.parser = hash_everything();
+  auto reader = files::GorReader::open(options.path, reader_options);
+  if (!reader) return reader.error();
+  while ((*reader)->step(lister)) {
+  }
+  using files::GorRecord;
+  const auto& records = (*reader)->records();
+  lister.passed_over("records", "replayed responses", records.value(GorRecord::kReplayed));
+  lister.passed_over("records", "not readable", records.value(GorRecord::kUnparsable));
+  lister.passed_over("records", "responses without a request", records.value(GorRecord::kNoRequest));
+  lister.passed_over("records", "too large", records.value(GorRecord::kTooLarge));
+  if (!(*reader)->damage().empty()) return plain_error(options.path + ": " + (*reader)->damage());
+  return {};
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+}  // namespace
+
+bool is_recording(std::string_view path) {
+  return ends_with(path, ".gor") || ends_with(path, ".gor.gz");
+}
+
+Result<ListSummary> list_file(const ListOptions& options,
+                              const std::function<void(std::string_view)>& print) {
+  files::Lister lister(options.format, print);
+  const Result<> done = is_recording(options.path) ? list_recording(options, lister)
+                                                   : list_capture(options, lister);
+  if (!done) return done.error();
+  return ListSummary{lister.complete(), lister.incomplete()};
+}
+
+}  // namespace shadowtap
