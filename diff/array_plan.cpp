@@ -40,8 +40,16 @@ class ArrayPlanner {
   }
 
  private:
-  bool plain(std::size_t i, std::size_t j) const {
-    return plainly_equal(left_.doc(), plan_.left[i], right_.doc(), plan_.right[j]);
+  // Compares without hashes. Where much was compared in vain, hashes are due: else each
+  // level of a deep document would be compared again and again.
+  bool plain(std::size_t i, std::size_t j) {
+    const NodeId x = plan_.left[i];
+    const NodeId size = left_.doc()[x].end - x;
+    const bool equal = plainly_equal(left_.doc(), x, right_.doc(), plan_.right[j]);
+    if (equal) return report_.spend(size);
+    constexpr NodeId kMuch = 512;
+    hashes_are_due_ = hashes_are_due_ || size > kMuch;
+    return false;
   }
 
   // The equal elements at the front; and, where what is left is a matter of course, all
@@ -53,6 +61,7 @@ class ArrayPlanner {
     while (front_ < std::min(l, r) && could_be_equal(front_, front_) && plain(front_, front_)) {
       ++front_;
     }
+    if (hashes_are_due_ && !left_.hashed(plan_.left[front_])) return false;
     if (front_ == l || front_ == r || (l - front_ == 1 && r - front_ == 1)) {
       pair_up(front_, front_);
       return true;
@@ -404,6 +413,7 @@ class ArrayPlanner {
   ArrayPlan plan_;
   std::size_t front_ = 0;  // equal elements at the front, not in the plan
   bool exact_ = true;      // equal hashes are equal elements
+  bool hashes_are_due_ = false;
   std::vector<std::uint64_t> left_hashes_;
   std::vector<std::uint64_t> right_hashes_;
   std::unordered_map<std::uint64_t, std::size_t> taken_;  // of each group of equal ones
