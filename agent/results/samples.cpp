@@ -53,6 +53,22 @@ void Samples::add(Sample sample, const std::vector<std::uint32_t>& records) {
   while (bytes_ > limits_.max_bytes && !all_.empty()) drop(all_.begin()->first);
 }
 
+void Samples::restore(Sample sample, const std::vector<std::uint32_t>& records,
+                      const std::vector<std::uint64_t>& seen) {
+  Slot* emptiest = nullptr;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    Slot& slot = slots_[key(sample.route, records[i])];
+    slot.seen = seen[i];
+    slot.as_newest = true;
+    slot.replace = SIZE_MAX;
+    const std::size_t held = slot.reservoir.size();
+    if (held >= limits_.per_place) continue;
+    if (emptiest == nullptr || held < emptiest->reservoir.size()) emptiest = &slot;
+  }
+  if (emptiest != nullptr) emptiest->replace = emptiest->reservoir.size();
+  add(std::move(sample), records);
+}
+
 void Samples::hold(Slot& slot, const Sample& sample) {
   if (slot.as_newest) {
     slot.newest.push_back({sample.id, sample.detail.row.time});

@@ -46,6 +46,11 @@ class Samples {
   SampleId next_id(WallTime now);
   void add(Sample sample, const std::vector<std::uint32_t>& records);
 
+  // Puts back what was kept, oldest first: spread over the places' reservoirs, the last ones
+  // as the newest. `seen` is how often each place differed so far.
+  void restore(Sample sample, const std::vector<std::uint32_t>& records,
+               const std::vector<std::uint64_t>& seen);
+
   void expire(WallTime now);
   void merge_routes(RouteIndex from, RouteIndex into,
                     const std::vector<std::uint32_t>& moved_records);

@@ -131,8 +131,7 @@ void Service::restore(const StoreRows& rows, WallTime now) {
   for (const SampleRow& row : rows.samples) {
     if (row.key.service == options_.name) restore(row);
   }
-  (void)samples_.take_added();
-  (void)samples_.take_removed();
+  (void)samples_.take_added();  // what did not fit any more is removed with the next flush
   (void)noise_.take_dirty();
 }
 
@@ -192,8 +191,18 @@ void Service::restore(const SampleRow& row) {
   std::vector<std::uint32_t> places;
   for (const SignaturePart& part : sample.signature.parts) places.push_back(part.record);
   if (places.empty()) places.push_back(kErrorPlaces);
-  (void)samples_.wanted(sample.route, places, sample.detail.row.time);
-  samples_.add(std::move(sample), places);
+  std::vector<std::uint64_t> seen;
+  for (const std::uint32_t place : places) {
+    std::uint64_t n = counts_[sample.route].errors;
+    if (place < records) {
+      n = 0;
+      for (const ControlCounts& one : noise_.route(sample.route).records[place].counts) {
+        n += one.candidate_differs();
+      }
+    }
+    seen.push_back(n);
+  }
+  samples_.restore(std::move(sample), places, seen);
 }
 
 void Service::count_bucket(RouteIndex route, const char* outcome, WallTime time) {

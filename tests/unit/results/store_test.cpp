@@ -1,0 +1,291 @@
+// The store on real files: restarts, migrations, and disks and files of no use. Needs root
+// for its own small file systems; without it those cases are skipped aloud.
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "agent/results/database.h"
+#include "tests/unit/results/traffic.h"
+
+namespace shadowtap::results::test {
+namespace {
+
+using diff::Kind;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class TemporaryDir {
+ public:
+  TemporaryDir() {
+    std::string name = (fs::temp_directory_path() / "shadowtap-store-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryDir() {
+    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  bool mount(const std::string& options, unsigned long flags = 0) {
+    const bool done = ::mount("tmpfs", path_.c_str(), "tmpfs", flags, options.c_str()) == 0;
+    mounted_ = mounted_ || done;
+    return done;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool mounted_ = false;
+};
+
+#define SKIP_OR_FAIL(why)                                     \
+  do {                                                        \
+    const char* ci = std::getenv("CI");                       \
+    if (ci != nullptr && std::string_view(ci) == "true") {    \
+      FAIL() << why;                                          \
+    }                                                         \
+    GTEST_SKIP() << why;                                      \
+  } while (false)
+
+class StoreTest : public testing::Test {
+ protected:
+  std::unique_ptr<Results> open(const std::string& epoch = "") {
+    ResultsOptions options = one_service();
+    options.store.data_dir = dir_.path();
+    options.services[0].epoch = epoch;
+    auto opened = Results::open(options);
+    EXPECT_TRUE(opened);
+    return std::move(*opened);
+  }
+
+  // `n` exchanges with a regression, noise, and a body of `bytes`; then a tick.
+  static void visit(Results& results, int n, std::size_t bytes = 100, int from = 0) {
+    for (int i = from; i < from + n; ++i) {
+      const auto key = static_cast<std::uint64_t>(i + 1);
+      const std::string id = std::to_string(i);
+      Made made("GET", "/users/" + id, kStart + i * 300ms, key);
+      made.candidate({differs("$.email", Kind::kMissing, "\"e" + id + "\"", ""),
+                      differs("$.at", Kind::kValue, id, "-" + id)})
+          .secondary({differs("$.at", Kind::kValue, id, "+" + id)});
+      http::Body& body = made.comparison.candidate->response.body;
+      body.bytes.assign(bytes, static_cast<char>('a' + i % 26));
+      body.size = bytes;
+      made.comparison.exchange.request.headers.append("Authorization", "Bearer hunter2");
+      results.add(std::move(made.comparison));
+    }
+    results.tick(kStart + (from + n) * 300ms);
+  }
+
+  std::string database() const { return dir_.path() + "/results.db"; }
+
+  TemporaryDir dir_;
+};
+
+std::uint64_t exchanges(const Results& results) {
+  std::uint64_t sum = 0;
+  for (const EndpointRow& row : results.endpoints("", "", 1000).rows) sum += row.exchanges;
+  return sum;
+}
+
+TEST_F(StoreTest, ARestartGoesOnFromWhatWasKept) {
+  std::vector<Finding> findings;
+  std::vector<DiffRow> diffs;
+  VerdictAnswer verdict;
+  std::vector<EndpointRow> endpoints;
+  {
+    const auto results = open();
+    visit(*results, 100);
+    ASSERT_TRUE(results->flush());
+    findings = results->findings("");
+    diffs = results->diffs({}).rows;
+    verdict = results->verdict("", {}, {});
+    endpoints = results->endpoints("", "", 10).rows;
+    ASSERT_EQ(findings.size(), 1U);
+  }
+  const auto again = open();
+  EXPECT_TRUE(again->health().ok);
+  const auto rows = again->endpoints("", "", 10).rows;
+  ASSERT_EQ(rows.size(), endpoints.size());
+  EXPECT_EQ(rows[0].id, endpoints[0].id);
+  EXPECT_EQ(rows[0].outcomes, endpoints[0].outcomes);
+  EXPECT_EQ(rows[0].original.p99, endpoints[0].original.p99);
+  ASSERT_EQ(again->findings("").size(), 1U);
+  EXPECT_EQ(again->findings("")[0].explain, findings[0].explain);
+  EXPECT_EQ(again->findings("")[0].example_original, findings[0].example_original);
+  EXPECT_EQ(again->verdict("", {}, {}).reasons, verdict.reasons);
+  EXPECT_EQ(again->verdict("", {}, {}).since, verdict.since);
+  const auto kept = again->diffs({}).rows;
+  ASSERT_EQ(kept.size(), diffs.size());
+  EXPECT_EQ(kept[0].id, diffs[0].id);
+  EXPECT_EQ(kept[0].outcome, diffs[0].outcome);
+  visit(*again, 10, 100, 200);
+  EXPECT_EQ(exchanges(*again), 110U);
+  EXPECT_GT(again->diffs({}).rows[0].id, diffs[0].id);
+}
+
+TEST_F(StoreTest, NoSecretReachesTheDisk) {
+  {
+    const auto results = open();
+    visit(*results, 50);
+    ASSERT_TRUE(results->flush());
+  }
+  for (const auto& file : fs::directory_iterator(dir_.path())) {
+    std::ifstream in(file.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    EXPECT_EQ(bytes.find("hunter2"), std::string::npos) << file.path();
+    struct stat facts {};
+    ASSERT_EQ(stat(file.path().c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_mode & 077, 0U) << file.path();
+  }
+}
+
+TEST_F(StoreTest, AfterARestartCredentialsAreGone) {
+  std::string id;
+  {
+    const auto results = open();
+    visit(*results, 20);
+    id = results->diffs({}).rows[0].id;
+    const auto request = results->resend_request(id);
+    ASSERT_TRUE(request && *request);
+    EXPECT_EQ((*request)->request.headers.find("authorization"), "Bearer hunter2");
+    ASSERT_TRUE(results->flush());
+  }
+  const auto again = open();
+  const auto request = again->resend_request(id);
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().context, "credentials_not_kept");
+}
+
+TEST_F(StoreTest, AnotherEpochStartsAnew) {
+  {
+    const auto results = open("v1");
+    visit(*results, 100);
+    ASSERT_TRUE(results->flush());
+  }
+  {
+    const auto results = open("v2");
+    EXPECT_EQ(exchanges(*results), 0U);
+    EXPECT_TRUE(results->findings("").empty());
+    visit(*results, 5);
+    ASSERT_TRUE(results->flush());
+  }
+  EXPECT_EQ(exchanges(*open("v2")), 5U);
+}
+
+TEST_F(StoreTest, ForgettingIsKeptToo) {
+  {
+    const auto results = open();
+    visit(*results, 100);
+    ASSERT_TRUE(results->flush());
+    results->forget("shop");
+    ASSERT_TRUE(results->flush());
+  }
+  const auto again = open();
+  EXPECT_EQ(exchanges(*again), 0U);
+  EXPECT_TRUE(again->diffs({}).rows.empty());
+}
+
+TEST_F(StoreTest, AnOlderSchemaIsBroughtUpToDate) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
+  const std::string sql = std::string(Database::schema_step(1)) +
+                          "PRAGMA user_version = 1;"
+                          "INSERT INTO services VALUES('shop', '', 5, 1, '', '');"
+                          "INSERT INTO routes VALUES('shop', 'GET', '/old', 7, 7, 0, 0, 0, 0, '', '', '', '', '', '', '');";
+  ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  const auto results = open();
+  EXPECT_TRUE(results->health().ok) << results->health().why_not;
+  EXPECT_EQ(exchanges(*results), 7U);
+  visit(*results, 3);
+  EXPECT_TRUE(results->flush());
+}
+
+TEST_F(StoreTest, ANewerSchemaIsLeftAlone) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "CREATE TABLE x(y); PRAGMA user_version = 99", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  const auto results = open();
+  EXPECT_THAT(results->health().why_not, HasSubstr("newer shadowtap"));
+  visit(*results, 3);
+  EXPECT_EQ(exchanges(*results), 3U);
+}
+
+TEST_F(StoreTest, ACorruptFileIsNamedAndNotTouched) {
+  const std::string garbage(100'000, 'x');
+  std::ofstream(database()) << garbage;
+  const auto results = open();
+  EXPECT_FALSE(results->health().ok);
+  EXPECT_THAT(results->health().why_not, HasSubstr("results.db"));
+  EXPECT_THAT(results->health().why_not, HasSubstr("kept in memory"));
+  visit(*results, 100);
+  EXPECT_EQ(exchanges(*results), 100U);
+  EXPECT_EQ(results->findings("").size(), 1U);
+  std::ifstream in(database());
+  EXPECT_EQ(std::string((std::istreambuf_iterator<char>(in)), {}), garbage);
+}
+
+TEST_F(StoreTest, DamageInTheMiddleIsNamedToo) {
+  {
+    const auto results = open();
+    visit(*results, 300, 2000);
+    ASSERT_TRUE(results->flush());
+  }
+  std::fstream file(database(), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(4096);
+  file << std::string(static_cast<std::size_t>(fs::file_size(database())) - 4096, '\xff');
+  file.close();
+  const auto results = open();
+  EXPECT_FALSE(results->health().ok);
+  visit(*results, 3);
+  EXPECT_EQ(exchanges(*results), 3U);
+}
+
+TEST_F(StoreTest, ASecondAgentOnTheSameDirectoryKeepsInMemory) {
+  const auto first = open();
+  const auto second = open();
+  EXPECT_TRUE(first->health().ok);
+  EXPECT_THAT(second->health().why_not, HasSubstr("another shadowtap"));
+  visit(*second, 3);
+  EXPECT_EQ(exchanges(*second), 3U);
+}
+
+TEST_F(StoreTest, AReadOnlyDiskIsAStateNotAFailure) {
+  if (!dir_.mount("size=1m", MS_RDONLY)) SKIP_OR_FAIL("cannot mount a tmpfs");
+  const auto results = open();
+  EXPECT_THAT(results->health().why_not, HasSubstr("Read-only file system"));
+  visit(*results, 100);
+  EXPECT_EQ(results->findings("").size(), 1U);
+  EXPECT_TRUE(results->flush());
+}
+
+TEST_F(StoreTest, AFullDiskIsAStateAndPassesWithIt) {
+  if (!dir_.mount("size=400k")) SKIP_OR_FAIL("cannot mount a tmpfs");
+  {
+    const auto results = open();
+    ASSERT_TRUE(results->health().ok) << results->health().why_not;
+    for (int i = 0; i < 20; ++i) {
+      visit(*results, 50, 40'000, i * 50);
+      (void)results->flush();
+    }
+    EXPECT_FALSE(results->health().ok);
+    EXPECT_THAT(results->health().why_not, HasSubstr("full"));
+    EXPECT_EQ(exchanges(*results), 1000U);
+    EXPECT_EQ(results->findings("").size(), 1U);
+    ASSERT_TRUE(dir_.mount("size=64m", MS_REMOUNT));
+    results->tick(WallTime(std::chrono::system_clock::now()) + 10s);  // the retry is due
+    EXPECT_TRUE(results->flush());
+    EXPECT_TRUE(results->health().ok) << results->health().why_not;
+  }
+  const auto again = open();
+  EXPECT_EQ(exchanges(*again), 1000U);
+  EXPECT_EQ(again->findings("").size(), 1U);
+}
+
+}  // namespace
+}  // namespace shadowtap::results::test
