@@ -10,8 +10,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kMinWindow = 1s;
+constexpr Duration kMediumWindow = 2s;
 constexpr Duration kMaxWindow = 10s;
-constexpr std::uint64_t kManySamples = 200;  // enough for a 0.99-quantile
+constexpr std::uint64_t kManySamples = 200;   // enough for a 0.99-quantile
+constexpr std::uint64_t kMediumSamples = 50;  // and for a 0.9-quantile
 constexpr std::uint64_t kFewSamples = 20;
 constexpr std::uint64_t kMinOff = 50;
 constexpr Duration kOffHalfLife = 60s;
@@ -38,7 +40,8 @@ void Guard::observe(Duration latency, bool error, bool shadows_on, Time now) {
   window_.add(latency);
   if (error) ++window_errors_;
   const Duration age = now - window_start_;
-  const bool enough = age >= kMinWindow && window_.count() >= kManySamples;
+  const bool enough = (age >= kMinWindow && window_.count() >= kManySamples) ||
+                      (age >= kMediumWindow && window_.count() >= kMediumSamples);
   if (enough || age >= kMaxWindow) close_window(now);
 }
 

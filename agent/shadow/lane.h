@@ -55,6 +55,8 @@ class Lane final : public Target::Owner {
   void tick(Time now);
   void stop();
 
+  // Nothing waits or flies.
+  bool idle() const { return shots_.empty() && retired_.empty(); }
   std::size_t waiting() const { return shots_.size() - flying_; }
   std::uint64_t cut_waits() const { return gate_.cut_waits(); }
 

@@ -45,9 +45,10 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
                                              dispatch_.middleware, limits);
 }
 
+// Without stop() before: nobody is told any more.
 ServiceDispatcher::~ServiceDispatcher() {
   *alive_ = false;
-  ServiceDispatcher::stop();
+  end_lanes();
 }
 
 namespace {
@@ -218,6 +219,7 @@ void ServiceDispatcher::tick(Time now) {
     compared_.tick(now);
     for (const auto& [name, lane] : mirrors_) lane->tick(now);
     for (const auto& lane : leaving_) lane->tick(now);
+    std::erase_if(leaving_, [](const auto& lane) { return lane->idle(); });
   }
   flush();
 }
@@ -382,17 +384,19 @@ void ServiceDispatcher::flush() {
 }
 
 void ServiceDispatcher::stop() {
-  stopped_ = true;
-  {
-    const Depth depth(depth_);
-    std::vector<http::ExchangeId> offered;
-    for (const auto& [id, entry] : offered_) offered.push_back(id);
-    for (const http::ExchangeId id : offered) withhold(id, http::NotComparable::kShuttingDown);
-    compared_.stop();
-    for (const auto& [name, lane] : mirrors_) lane->stop();
-    for (const auto& lane : leaving_) lane->stop();
-  }
+  end_lanes();
   flush();
+}
+
+void ServiceDispatcher::end_lanes() {
+  stopped_ = true;
+  const Depth depth(depth_);
+  std::vector<http::ExchangeId> offered;
+  for (const auto& [id, entry] : offered_) offered.push_back(id);
+  for (const http::ExchangeId id : offered) withhold(id, http::NotComparable::kShuttingDown);
+  compared_.stop();
+  for (const auto& [name, lane] : mirrors_) lane->stop();
+  for (const auto& lane : leaving_) lane->stop();
 }
 
 Result<std::unique_ptr<Dispatcher>> make_dispatcher(boost::asio::io_context& io,

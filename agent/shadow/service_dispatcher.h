@@ -72,6 +72,7 @@ class ServiceDispatcher final : public Dispatcher,
   void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) override;
   void settled() override;
   bool may_follow(const std::string& method, const std::string& target) override;
+  void end_lanes();
   void flush_later();
   void flush();
   Submitted send(const http::Exchange& exchange, bool in_order, Time now);

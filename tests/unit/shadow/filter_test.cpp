@@ -17,7 +17,11 @@ http::Exchange exchange_of(std::string method, std::string target, std::uint64_t
   return exchange;
 }
 
-Filter filter_of(const SelectOptions& options) { return std::move(*Filter::create(options)); }
+Filter filter_of(const SelectOptions& options) {
+  auto made = Filter::create(options);
+  EXPECT_TRUE(made);
+  return std::move(*made);
+}
 
 std::string name_of(const Decision& decision) {
   if (const auto* skipped = std::get_if<Skipped>(&decision)) return to_string(*skipped);
