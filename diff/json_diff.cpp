@@ -10,6 +10,8 @@ namespace {
 // Probes run inside alignments that run inside probes; so deep, two elements that hashes
 // cannot tell apart count as different.
 constexpr int kMaxProbeDepth = 12;
+// Texts of whole containers are compared first, but not at each level of a deep document.
+constexpr std::size_t kMaxTextDepth = 32;
 
 bool is_boolean(JsonType type) { return type == JsonType::kTrue || type == JsonType::kFalse; }
 
@@ -64,6 +66,10 @@ void JsonDiff::push(NodeId left, NodeId right) {
   const JsonNode& l = left_.doc()[left];
   const JsonNode& r = right_.doc()[right];
   if (l.count == 0 && r.count == 0) return;
+  if (frames_.size() < kMaxTextDepth && left_.doc().raw(left) == right_.doc().raw(right) &&
+      !l.duplicates) {
+    return;
+  }
   if (l.type == JsonType::kArray) return push_array(left, right);
   const bool duplicates = l.duplicates || r.duplicates;
   if (duplicates) note_duplicates(left, right);
