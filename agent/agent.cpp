@@ -22,6 +22,7 @@
 #include "agent/edits/config_edits.h"
 #include "agent/effects.h"
 #include "agent/live_control.h"
+#include "agent/recording_source.h"
 #include "agent/ring_source.h"
 #include "agent/shadow/resolver.h"
 #include "agent/shadow/shared_limits.h"
@@ -43,9 +44,17 @@ std::size_t shard_count(const config::Config& config) {
   return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 4);
 }
 
-ShardOptions shard_options(const config::Config& config, std::size_t index) {
+// The kernel stamps with CLOCK_MONOTONIC, files with wall time.
+Duration to_wall(bool live) {
+  if (!live) return Duration::zero();
+  return std::chrono::system_clock::now().time_since_epoch() -
+         std::chrono::steady_clock::now().time_since_epoch();
+}
+
+ShardOptions shard_options(const config::Config& config, std::size_t index, bool live) {
   ShardOptions options;
   options.index = index;
+  options.to_wall = to_wall(live);
   options.assembly.shard = static_cast<std::uint8_t>(index);
   for (const config::ServiceConfig& service : config.services) {
     ShardServiceOptions own;
@@ -91,7 +100,7 @@ struct Agent::Parts {
   explicit Parts(std::unique_ptr<config::LiveConfig> from)
       : live(std::move(from)), config(live->running()) {}
 
-  Result<> open_sources(std::vector<std::unique_ptr<net::SegmentSource>> files);
+  Result<> open_sources(std::unique_ptr<net::SegmentSource> file);
   Result<> make_shards();
   Result<> make_services(Shard& shard, std::size_t count, std::uint64_t seed);
   Result<> serve();
@@ -106,9 +115,11 @@ struct Agent::Parts {
   bool all_finished() const;
 };
 
-Result<> Agent::Parts::open_sources(std::vector<std::unique_ptr<net::SegmentSource>> files) {
-  sources = std::move(files);
-  if (!sources.empty()) return {};
+Result<> Agent::Parts::open_sources(std::unique_ptr<net::SegmentSource> file) {
+  if (file) {
+    sources.push_back(std::move(file));
+    return {};
+  }
   capture::TapOptions options = config::tap_options(config);
   options.shards = shard_count(config);
   auto loaded = capture::Tap::load(options);
@@ -125,7 +136,7 @@ Result<> Agent::Parts::make_shards() {
   const std::uint64_t seed = std::random_device{}();
   for (std::size_t i = 0; i < sources.size(); ++i) {
     shards.push_back(std::make_unique<Shard>(
-        shard_options(config, i), *sources[i], worker.get(),
+        shard_options(config, i, tap != nullptr), *sources[i], worker.get(),
         [this] { asio::post(io, [this] { take_results(); }); }));
     if (auto made = make_services(*shards.back(), sources.size(), seed); !made) return made;
   }
@@ -252,8 +263,11 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
   parts->limits = std::make_unique<shadow::SharedLimits>(parts->config.limits);
   parts->target_addresses = std::make_unique<TargetAddresses>(*parts->resolver);
   parts->worker = std::make_unique<CompareWorker>(CompareWorker::Limits{});
-  if (auto opened = parts->open_sources(std::move(sources.files)); !opened) return opened.error();
+  if (auto opened = parts->open_sources(std::move(sources.file)); !opened) return opened.error();
   if (auto made = parts->make_shards(); !made) return made.error();
+  if (sources.recording != nullptr) {
+    sources.recording->tell(parts->shards.front()->exchanges());
+  }
   parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
                                                  parts->shards, *parts->results);
   parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);

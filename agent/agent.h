@@ -30,9 +30,13 @@ struct Progress {
   double cpu_cores = 0;        // of this process since the last call
 };
 
+class RecordingSource;
+
 struct AgentSources {
-  // Instead of the live tap: one for each shard. Empty: tap the wire.
-  std::vector<std::unique_ptr<net::SegmentSource>> files;
+  // Instead of the live tap: a capture or a recording, for one shard, whose times are wall
+  // times. Null: tap the wire.
+  std::unique_ptr<net::SegmentSource> file;
+  RecordingSource* recording = nullptr;  // `file`, if it is one
   bool serve = true;        // the API
   std::string config_file;  // watched for changes; empty: SIGHUP only
 };

@@ -96,12 +96,11 @@ std::uint64_t request_key(const http::Request& request, const std::string& clust
   return combine(key, request.headers.find(cluster_header).value_or(""));
 }
 
-results::Comparison facts_of(const http::Exchange& exchange) {
+results::Comparison facts_of(const http::Exchange& exchange, Duration to_wall) {
   results::Comparison comparison;
   comparison.method = exchange.request.method;
   comparison.target = exchange.request.target;
-  comparison.time = std::chrono::time_point_cast<std::chrono::nanoseconds>(
-      std::chrono::system_clock::now() - (std::chrono::steady_clock::now() - exchange.request_last));
+  comparison.time = WallTime(exchange.request_last.time_since_epoch() + to_wall);
   if (exchange.original) {
     comparison.original_status = exchange.original->status;
     comparison.original_first_byte = exchange.response_first - exchange.request_last;
@@ -178,7 +177,7 @@ results::Comparison compare_exchange(CompareJob job, const CompareRules& rules) 
 
   results::Compared compared;
   compared.candidate = differences(left, original, job.candidate.response, head, rule_set);
-  results::Comparison comparison = facts_of(job.exchange);
+  results::Comparison comparison = facts_of(job.exchange, job.to_wall);
   comparison.candidate_status = job.candidate.response.status;
   if (job.secondary && job.secondary->ok()) {
     comparison.secondary_status = job.secondary->response.status;
@@ -203,8 +202,9 @@ results::Comparison compare_exchange(CompareJob job, const CompareRules& rules) 
   return comparison;
 }
 
-results::Comparison without_comparison(http::Exchange exchange, results::Ending ending) {
-  results::Comparison comparison = facts_of(exchange);
+results::Comparison without_comparison(http::Exchange exchange, results::Ending ending,
+                                       Duration to_wall) {
+  results::Comparison comparison = facts_of(exchange, to_wall);
   comparison.exchange = std::move(exchange);
   if (!std::holds_alternative<results::ShadowError>(ending)) {
     drop_body(comparison.exchange.request.body);

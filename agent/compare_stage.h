@@ -38,6 +38,7 @@ struct CompareJob {
   http::Exchange exchange;  // with its original
   http::Answer candidate;
   std::optional<http::Answer> secondary;
+  Duration to_wall{};       // added to the exchange's times gives wall time
   Duration max_skew{};      // between the two sends, for the secondary to speak
   bool keep_bodies = false;  // also where nothing differs (A/A control needs originals)
   std::string cluster_header;
@@ -48,6 +49,7 @@ struct CompareJob {
 results::Comparison compare_exchange(CompareJob job, const CompareRules& rules);
 
 // What results gets for an exchange that was not compared.
-results::Comparison without_comparison(http::Exchange exchange, results::Ending ending);
+results::Comparison without_comparison(http::Exchange exchange, results::Ending ending,
+                                       Duration to_wall);
 
 }  // namespace shadowtap

@@ -182,7 +182,7 @@ void Shard::settle(OpenExchange& open) {
     }
     if (open.ending) {
       open.reported = true;
-      report(without_comparison(take_exchange(open), *open.ending));
+      report(without_comparison(take_exchange(open), *open.ending, options_.to_wall));
     } else if (!open.candidate.pending() && !open.secondary.pending()) {
       open.reported = true;
       compare(open);
@@ -205,6 +205,7 @@ CompareJob Shard::job_of(OpenExchange& open) {
   job.exchange = take_exchange(open);
   job.candidate = std::move(*open.candidate.answer());
   if (http::Answer* answer = open.secondary.answer()) job.secondary = std::move(*answer);
+  job.to_wall = options_.to_wall;
   job.max_skew = service.options.max_skew;
   job.keep_bodies = service.options.keep_bodies;
   job.cluster_header = service.options.cluster_header;
@@ -215,7 +216,7 @@ void Shard::compare(OpenExchange& open) {
   Service& service = *services_[open.exchange.service];
   if (const auto ending = ending_of(open.candidate)) {
     count(service.ledger, *ending);
-    results::Comparison comparison = without_comparison(take_exchange(open), *ending);
+    results::Comparison comparison = without_comparison(take_exchange(open), *ending, options_.to_wall);
     if (http::Answer* answer = open.candidate.answer()) comparison.candidate = std::move(*answer);
     report(std::move(comparison));
     return;
@@ -241,7 +242,7 @@ void Shard::compare(OpenExchange& open) {
   }
   const results::Ending ending = http::Refused::kMemory;
   count(service.ledger, ending);
-  report(without_comparison(std::move(job.exchange), ending));
+  report(without_comparison(std::move(job.exchange), ending, options_.to_wall));
 }
 
 // A send still reads the request: then results gets a copy.
@@ -282,20 +283,6 @@ void Shard::report(results::Comparison comparison) {
   ledger.unreported.add();
 }
 
-void Shard::inject(http::Exchange exchange) {
-  now_ = std::chrono::steady_clock::now();
-  const http::ExchangeId id = exchange.id;
-  std::optional<http::Response> original = std::exchange(exchange.original, std::nullopt);
-  const Time first = exchange.response_first;
-  const Time last = exchange.response_last;
-  opened(std::move(exchange));
-  if (original) {
-    completed(id, std::move(*original), first, last);
-  } else {
-    lost(id, http::OriginalLoss::kLost, "not in the file");
-  }
-}
-
 void Shard::resend(http::Exchange exchange,
                    std::function<void(Result<results::Comparison>)> done) {
   now_ = std::chrono::steady_clock::now();
@@ -325,7 +312,7 @@ void Shard::settle_resend(OpenExchange& open) {
   const std::optional<results::Ending> ending = ending_of(open.candidate);
   const http::ExchangeId id = open.exchange.id;
   if (ending) {
-    results::Comparison failed = without_comparison(take_exchange(open), *ending);
+    results::Comparison failed = without_comparison(take_exchange(open), *ending, options_.to_wall);
     if (http::Answer* answer = open.candidate.answer()) failed.candidate = std::move(*answer);
     done(std::move(failed));
   } else {
@@ -353,7 +340,7 @@ void Shard::end_all() {
       count(services_[open.exchange.service]->ledger, *open.ending);
     }
     open.reported = true;
-    report(without_comparison(take_exchange(open), *open.ending));
+    report(without_comparison(take_exchange(open), *open.ending, options_.to_wall));
   });
 }
 

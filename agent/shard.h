@@ -40,6 +40,7 @@ struct ShardServiceOptions {
 struct ShardOptions {
   std::size_t index = 0;
   AssemblyOptions assembly;
+  Duration to_wall{};  // added to the source's times gives wall time
   std::vector<ShardServiceOptions> services;
   std::size_t max_exchange_bytes = 128 << 20;  // open exchanges and hand-over
   std::size_t hand_over = 8192;                // comparisons queued for results
@@ -59,6 +60,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   // Before run(), for each service in order.
   boost::asio::io_context& io() { return io_; }
   shadow::AnswerSink& answers() { return *this; }
+  http::ExchangeSink& exchanges() { return *this; }  // shard's thread; for recordings
   void add_service(std::unique_ptr<shadow::Dispatcher> dispatcher,
                    std::shared_ptr<const CompareRules> rules);
 
@@ -72,9 +74,6 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void post(std::function<void(Shard&)> work);
   shadow::Dispatcher& dispatcher(std::size_t service);  // shard's thread
   void set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules);
-
-  // An exchange that comes from a file, with its original if it has one.
-  void inject(http::Exchange exchange);
 
   // Sends a kept exchange once more and compares the answers with its original, outside
   // the ledger. `done` is called on the shard's thread, exactly once.
