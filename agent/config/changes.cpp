@@ -56,7 +56,7 @@ Node comparable(const Config& config) {
 bool changes_live(const std::string& key) {
   if (!key.starts_with("services.")) return false;
   return key.find(".select.") != std::string::npos || key.find(".compare.") != std::string::npos ||
-         key.find(".targets.") != std::string::npos;
+         key.find(".targets.") != std::string::npos || key.ends_with(".release");
 }
 
 }  // namespace

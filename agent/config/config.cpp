@@ -30,6 +30,11 @@ std::vector<shadow::TargetOptions> ServiceConfig::targets() const {
   return all;
 }
 
+std::string ServiceConfig::epoch() const {
+  const std::string url = candidate ? candidate->url : "";
+  return release.empty() ? url : url + " " + release;
+}
+
 const ServiceConfig* Config::service(const std::string& name) const {
   const auto found = std::find_if(services.begin(), services.end(),
                                   [&name](const ServiceConfig& s) { return s.name == name; });

@@ -54,6 +54,7 @@ struct ServiceConfig {
   diff::Rules compare;
 
   std::vector<shadow::TargetOptions> targets() const;  // candidate, secondary, mirrors
+  std::string epoch() const;  // of the evidence: candidate URL and release label
 };
 
 struct Config {

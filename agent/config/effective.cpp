@@ -205,8 +205,7 @@ results::ResultsOptions results_options(const Config& config) {
   for (const ServiceConfig& service : config.services) {
     results::ServiceOptions& one = options.services.emplace_back(service.results);
     one.name = service.name;
-    one.epoch = service.candidate ? service.candidate->url : "";
-    if (!service.release.empty()) one.epoch += " " + service.release;
+    one.epoch = service.epoch();
   }
   options.store = config.store;
   options.store.data_dir = config.data_dir;

@@ -1,5 +1,8 @@
 #include "agent/config/live_config.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -28,6 +31,26 @@ std::optional<shadow::TargetOptions> target_of(const ServiceConfig& service,
   return std::nullopt;
 }
 
+// Stable for a file that stays as it is; empty: not there.
+std::string identity_of(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return {};
+  return fmt::format("{}:{}:{}:{}.{}", s.st_dev, s.st_ino, s.st_size, s.st_mtim.tv_sec,
+                     s.st_mtim.tv_nsec);
+}
+
+FileTimes secret_files(const Config& config) {
+  FileTimes files;
+  for (const ServiceConfig& service : config.services) {
+    for (const shadow::TargetOptions& target : service.targets()) {
+      for (const shadow::SecretHeader& header : target.secret_headers) {
+        if (!header.file.empty()) files[header.file] = identity_of(header.file);
+      }
+    }
+  }
+  return files;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LiveConfig>> LiveConfig::open(Effective said, Read read) {
@@ -40,7 +63,7 @@ Result<std::unique_ptr<LiveConfig>> LiveConfig::open(Effective said, Read read) 
 
 LiveConfig::LiveConfig(Effective said, Read read, Overlay overlay)
     : said_(std::move(said)), read_(std::move(read)), overlay_(std::move(overlay)),
-      running_(with_overlay()) {}
+      running_(with_overlay()), secrets_(secret_files(running_)) {}
 
 Config LiveConfig::with_overlay() {
   std::vector<std::string> forgotten;
@@ -61,13 +84,59 @@ void LiveConfig::reread() {
   for (const std::string& key : needs_restart(running_, wanted)) {
     spdlog::warn("{} has changed and will hold from the next start", key);
   }
+  put_all_into_effect(wanted);
+  spdlog::info("configuration read again");
+}
+
+void LiveConfig::put_all_into_effect(const Config& wanted) {
   for (const ChangedSection& changed : changed_sections(running_, wanted)) {
     const Result<> done = put_into_effect(changed, wanted);
     if (done) continue;
     succeeded_ = false;
     spdlog::error("services.{}.{}: {}", changed.service, changed.section, done.error().message());
   }
-  spdlog::info("configuration read again");
+  put_releases_into_effect(wanted);
+  put_secrets_into_effect();
+}
+
+void LiveConfig::put_releases_into_effect(const Config& wanted) {
+  for (ServiceConfig& ours : running_.services) {
+    const ServiceConfig* theirs = wanted.service(ours.name);
+    if (!theirs || theirs->release == ours.release) continue;
+    ours.release = theirs->release;
+    if (effects_.set_epoch) effects_.set_epoch(ours.name, ours.epoch());
+  }
+}
+
+// A target reads its secrets when it is put; here their files have changed since.
+void LiveConfig::put_secrets_into_effect() {
+  const FileTimes now = secret_files(running_);
+  const FileTimes before = std::exchange(secrets_, now);
+  for (const ServiceConfig& service : running_.services) {
+    for (const shadow::TargetOptions& target : service.targets()) {
+      const auto& headers = target.secret_headers;
+      const bool stale = std::any_of(headers.begin(), headers.end(), [&](const auto& header) {
+        const auto known = before.find(header.file);
+        return known != before.end() && known->second != now.at(header.file);
+      });
+      if (!stale) continue;
+      if (const auto done = effects_.put_target(service.name, target); !done) {
+        succeeded_ = false;
+        spdlog::error("services.{}.targets.{}: {}", service.name, target.name,
+                      done.error().message());
+      }
+    }
+  }
+}
+
+Result<> LiveConfig::put_target_into_effect(const std::string& service,
+                                            const shadow::TargetOptions& target) {
+  if (auto done = effects_.put_target(service, target); !done) return done;
+  ServiceConfig& ours = running_service(service);
+  const std::string before = ours.epoch();
+  put_section(ours, target);
+  if (effects_.set_epoch && ours.epoch() != before) effects_.set_epoch(service, ours.epoch());
+  return {};
 }
 
 Result<> LiveConfig::put_into_effect(const ChangedSection& changed, const Config& wanted) {
@@ -80,7 +149,7 @@ Result<> LiveConfig::put_into_effect(const ChangedSection& changed, const Config
   } else if (section == "select") {
     done = effects_.put_select(name, service.select);
   } else if (const auto target = target_of(service, section)) {
-    done = effects_.put_target(name, *target);
+    return put_target_into_effect(name, *target);
   } else if (const auto old = target_of(ours, section)) {
     done = effects_.remove_target(name, old->role, old->name);
   }
@@ -111,8 +180,7 @@ Result<> LiveConfig::put_select(const std::string& service, const shadow::Select
 }
 
 Result<> LiveConfig::put_target(const std::string& service, const shadow::TargetOptions& target) {
-  if (auto done = effects_.put_target(service, target); !done) return done;
-  put_section(running_service(service), target);
+  if (auto done = put_target_into_effect(service, target); !done) return done;
   return kept(overlay_.put_target(said_.config, service, target, now()));
 }
 

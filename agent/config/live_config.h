@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +25,12 @@ struct Effects {
   std::function<Result<>(const std::string& service, const shadow::TargetOptions&)> put_target;
   std::function<Result<>(const std::string& service, shadow::Role, const std::string& name)>
       remove_target;
+  // Another candidate or release label: evidence starts anew. Cannot fail; may be left out.
+  std::function<void(const std::string& service, const std::string& epoch)> set_epoch = nullptr;
 };
+
+// Of each file its identity and time, to tell whether it was written or replaced.
+using FileTimes = std::map<std::string, std::string>;
 
 class LiveConfig {
  public:
@@ -57,13 +63,18 @@ class LiveConfig {
   LiveConfig(Effective said, Read read, Overlay overlay);
   Config with_overlay();
   ServiceConfig& running_service(const std::string& name);
+  void put_all_into_effect(const Config& wanted);
   Result<> put_into_effect(const ChangedSection& changed, const Config& wanted);
+  Result<> put_target_into_effect(const std::string& service, const shadow::TargetOptions& target);
+  void put_releases_into_effect(const Config& wanted);
+  void put_secrets_into_effect();
 
   Effective said_;
   Read read_;
   Overlay overlay_;
   Config running_;  // after overlay_: made with it
   Effects effects_;
+  FileTimes secrets_;  // of headers that come from files, as they were last read
   bool succeeded_ = true;
 };
 

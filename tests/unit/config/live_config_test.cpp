@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace shadowtap::config {
 namespace {
@@ -23,9 +24,10 @@ class LiveConfigTest : public testing::Test {
   }
   ~LiveConfigTest() override { std::filesystem::remove_all(directory_); }
 
-  void file(const std::string& select, const std::string& candidate, const std::string& more = "") {
-    text_ = "data_dir: " + directory_ + "\n" + more + "services:\n- {name: a, ports: [80], select: {" +
-            select + "}, targets: {candidate: {" + candidate + "}}}";
+  void file(const std::string& select, const std::string& candidate, const std::string& more = "",
+            const std::string& of_service = "") {
+    text_ = "data_dir: " + directory_ + "\n" + more + "services:\n- {name: a, ports: [80], " +
+            of_service + "select: {" + select + "}, targets: {candidate: {" + candidate + "}}}";
   }
 
   Result<Effective> read() const {
@@ -46,7 +48,8 @@ class LiveConfigTest : public testing::Test {
          },
          [this](const std::string& s, shadow::Role, const std::string& n) {
            return done("remove " + s + " " + n);
-         }});
+         },
+         [this](const std::string& s, const std::string& e) { (void)done("epoch " + s + " " + e); }});
   }
 
   Result<> done(const std::string& what) {
@@ -73,7 +76,7 @@ TEST_F(LiveConfigTest, AReReadPutsOnlyWhatChangedIntoEffect) {
   EXPECT_THAT(done_, IsEmpty());
   file("sample: 50", "url: 'http://d'");
   live_->reread();
-  EXPECT_THAT(done_, ElementsAre("target a candidate http://d", "select a 50"));
+  EXPECT_THAT(done_, ElementsAre("target a candidate http://d", "epoch a http://d", "select a 50"));
   done_.clear();
   live_->reread();
   EXPECT_THAT(done_, IsEmpty());
@@ -137,6 +140,28 @@ TEST_F(LiveConfigTest, WhatCannotBeKeptHoldsAndSaysSo) {
   ASSERT_FALSE(put);
   EXPECT_THAT(put.error().message(), HasSubstr("holds, but could not be kept"));
   EXPECT_EQ(live_->running().services[0].select.sample, 10);
+}
+
+TEST_F(LiveConfigTest, AnotherReleaseStartsTheEvidenceAnewAnotherTimeOutDoesNot) {
+  file("sample: 100", "url: 'http://c', timeout: 9s");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("target a candidate http://c"));
+  done_.clear();
+  file("sample: 100", "url: 'http://c', timeout: 9s", "", "release: v2, ");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("epoch a http://c v2"));
+}
+
+TEST_F(LiveConfigTest, ASecretsNewFileIsPutEvenIfTheConfigurationIsTheSame) {
+  const std::string secret = directory_ + "/key";
+  std::ofstream(secret) << "one";
+  file("sample: 100", "url: 'http://c', headers: {from_file: {X-Key: " + secret + "}}");
+  start();
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+  std::ofstream(secret) << "another";
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("target a candidate http://c"));
 }
 
 TEST_F(LiveConfigTest, WhatNeedsARestartIsLeftAloneAndNoFailure) {
