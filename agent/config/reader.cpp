@@ -99,8 +99,10 @@ bool Reader::is_word(std::string_view key, bool) const {
 }
 
 void Reader::require(std::string_view key) {
-  if (map_.find(key)) return;
-  complaints_.add(map_.place, "'" + std::string(key) + "' is missing here");
+  const Node* node = map_.find(key);
+  if (!node) return complaints_.add(map_.place, "'" + std::string(key) + "' is missing here");
+  if (node->kind != Node::Kind::kScalar || !node->scalar.empty()) return;
+  complaints_.add(node->place, std::string(key) + ": must not be empty");
 }
 
 void Reader::complain(std::string_view key, const std::string& sentence) {

@@ -83,6 +83,8 @@ class TreeBuilder : public YAML::EventHandler {
                                         std::to_string(entry.place.line) + ":" +
                                         std::to_string(entry.place.column)};
     }
+    // YAML's own limit for a key on its line is 1024.
+    if (key.size() > kMaxKeyBytes) throw Refused{place_of(mark), "has too long a key"};
     if (map.entries.size() >= kMaxKeys) throw Refused{place_of(mark), "too many keys in one map"};
     map.entries.push_back({key, place_of(mark), {}});
     open_.back().has_key = true;
@@ -120,6 +122,7 @@ class TreeBuilder : public YAML::EventHandler {
     throw Refused{place_of(mark), "tags (" + tag.substr(0, 80) + ") are not taken"};
   }
 
+  static constexpr std::size_t kMaxKeyBytes = 256;
   static constexpr std::size_t kMaxKeys = 1000;  // take_key() is a linear search
 
   TextLimits limits_;

@@ -139,6 +139,7 @@ TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
       {"capture: {ring: 100}", "power of two"},
       {"capture: {mark: 0x4000}", "kube-proxy"},
       {"a: 1\n---\nb: 2", "only one document"},
+      {"services:\n- {name: a, ports: [1], select: {headers: [{name: '', pattern: x}]}}", "must not be empty"},
       {"listen: 0.0.0.0:9900", "f.yaml:1:9: listen: 0.0.0.0:9900 is not loopback: give --api-token-file"},
       {"services:\n- {name: a, ports: [1], compare: {ignore: ['$.a[']}}", "f.yaml:2:44: ignore: at 5"},
       {"services:\n- {name: a, ports: [1], compare: {tolerance: [{path: $.a}]}}", "needs absolute"},
@@ -172,6 +173,7 @@ TEST(ConfigFile, DepthSizeAndCountAreBounded) {
   for (int i = 0; i < 300'000; ++i) many += "1,";
   EXPECT_THAT(complaint(many + "1]"), HasSubstr("too many values"));
   EXPECT_THAT(complaint(std::string(5 << 20, ' ')), HasSubstr("too large"));
+  EXPECT_THAT(complaint(std::string(300, 'k') + ": 1"), HasSubstr("too long a key"));
 }
 
 }  // namespace
