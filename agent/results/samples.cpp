@@ -19,6 +19,7 @@ std::vector<std::uint32_t> Samples::wanted(RouteIndex route,
                                            const std::vector<std::uint32_t>& records,
                                            WallTime now) {
   std::vector<std::uint32_t> wanting;
+  if (limits_.per_place == 0) return wanting;
   for (const std::uint32_t record : records) {
     Slot& slot = slots_[key(route, record)];
     ++slot.seen;
@@ -75,7 +76,7 @@ void Samples::hold(Slot& slot, const Sample& sample) {
     ++holders_[sample.id];
     if (slot.newest.size() > limits_.per_place) {
       release(slot.newest.front().id);
-      slot.newest.pop_front();
+      slot.newest.erase(slot.newest.begin());
     }
   }
   if (slot.replace == SIZE_MAX) return;
@@ -122,7 +123,7 @@ void Samples::merge_slots(std::uint64_t from, std::uint64_t into) {
             [](const Held& a, const Held& b) { return a.id < b.id; });
   while (slot.newest.size() > limits_.per_place) {
     release(slot.newest.front().id);
-    slot.newest.pop_front();
+    slot.newest.erase(slot.newest.begin());
   }
   for (const SampleId id : old.reservoir) {
     if (slot.reservoir.size() < limits_.per_place) {

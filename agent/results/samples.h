@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -73,7 +72,7 @@ class Samples {
   };
   struct Slot {
     std::uint64_t seen = 0;
-    std::deque<Held> newest;
+    std::vector<Held> newest;
     std::vector<SampleId> reservoir;
     std::size_t replace = SIZE_MAX;  // decided by wanted()
     bool as_newest = false;
