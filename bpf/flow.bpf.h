@@ -53,6 +53,22 @@ __noinline int has_socket(struct __sk_buff *skb, const struct packet *p)
 	return state != BPF_TCP_LISTEN || (p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
+/* The key is copied: 6.1 takes none from a global function's argument ("R2 type=mem
+ * expected=fp, pkt, pkt_meta, map_key, map_value"). */
+static __always_inline struct shadowtap_flow *find_flow(const struct packet *p)
+{
+	__u64 key = p->hash;
+
+	return bpf_map_lookup_elem(&shadowtap_flows, &key);
+}
+
+static __always_inline void forget_flow(const struct packet *p)
+{
+	__u64 key = p->hash;
+
+	bpf_map_delete_elem(&shadowtap_flows, &key);
+}
+
 static __always_inline __u32 *stranger_of(const struct packet *p)
 {
 	__u32 index = p->hash >> 48;
@@ -136,11 +152,12 @@ static __always_inline __u32 flags_of_new(const struct packet *p)
 static __always_inline struct shadowtap_flow *insert_flow(const struct packet *p, __u32 flags)
 {
 	struct shadowtap_flow flow = {.flags = flags};
+	__u64 key = p->hash;
 
 	if (p->toward_host)
 		flow.flags |= SHADOWTAP_FLOW_LOCAL;
-	bpf_map_update_elem(&shadowtap_flows, &p->hash, &flow, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
+	bpf_map_update_elem(&shadowtap_flows, &key, &flow, BPF_NOEXIST);
+	return find_flow(p);
 }
 
 static __always_inline void forget_verdict(__u64 hash, __u32 direction)
@@ -161,12 +178,12 @@ __noinline int begin_connection(const struct packet *p)
 
 	if (!p)
 		return 0;
-	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
+	flow = find_flow(p);
 	stranger = stranger_of(p);
 	if (flow && flow->sides[SHADOWTAP_TO_SERVER].end == p->sequence + 1)
 		return 0;
 	if (flow)
-		bpf_map_delete_elem(&shadowtap_flows, &p->hash);
+		forget_flow(p);
 	if (stranger && (*stranger & ~15) == stranger_tag(p))
 		*stranger = 0;
 	forget_verdict(p->hash, SHADOWTAP_TO_SERVER);

@@ -156,7 +156,7 @@ static __always_inline void end_if_closed(struct shadowtap_flow *flow, const str
 	if (p->flags & TCP_RST ||
 	    (!p->length && !(p->flags & (TCP_SYN | TCP_FIN)) &&
 	     flow->sides[0].flags & flow->sides[1].flags & SHADOWTAP_SIDE_FIN))
-		bpf_map_delete_elem(&shadowtap_flows, &p->hash);
+		forget_flow(p);
 }
 
 static __always_inline int take(struct __sk_buff *skb, struct packet *p,
@@ -210,7 +210,7 @@ __noinline int mark_flow(const struct packet *p)
 
 	if (!p)
 		return 0;
-	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
+	flow = find_flow(p);
 	if (!flow)
 		flow = insert_flow(p, SHADOWTAP_FLOW_OURS);
 	if (flow)
@@ -235,7 +235,7 @@ __noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now
 		mark_flow(p);
 		return 0;
 	}
-	flow = bpf_map_lookup_elem(&shadowtap_flows, &p->hash);
+	flow = find_flow(p);
 	if ((!flow || flow->sides[p->direction & 1].owner != ifindex) &&
 	    !may_take(skb, p, flow)) {
 		count(p->service, SHADOWTAP_IGNORED_NOT_LOCAL);

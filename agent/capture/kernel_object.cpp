@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "agent/base/log.h"
+#include "agent/capture/capabilities.h"
 #include "agent/capture/counter_names.h"
 #include "agent/capture/record.h"
 #include "shadowtap.skel.h"
@@ -22,8 +24,9 @@ constexpr double kLowMark = 0.25;   // shed flows come back
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
-  char line[1024];
-  std::vsnprintf(line, sizeof line, format, arguments);
+  char* line = nullptr;
+  if (::vasprintf(&line, format, arguments) < 0) return 0;
+  const std::unique_ptr<char, decltype(&std::free)> owned(line, &std::free);
   std::string_view text(line);
   while (text.ends_with('\n')) text.remove_suffix(1);
   spdlog::debug("libbpf: {}", text);
@@ -32,9 +35,12 @@ int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) 
 
 Error load_error(int number) {
   const int code = -number;
-  if (code == EPERM || code == EACCES)
-    return errno_error(
-        "load the BPF program (needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)", code);
+  const std::string missing = missing_capabilities(false);
+  if (!missing.empty())
+    return errno_error("load the BPF program (run as root, or give " + missing + ")", code);
+  if (code == EACCES || code == EINVAL)
+    return errno_error("load the BPF program (this kernel's verifier refuses it; its words are "
+                       "in the log at level debug)", code);
   if (code == ENOENT || code == ESRCH)
     return errno_error("load the BPF program (needs /sys/kernel/btf/vmlinux and Linux 6.1)", code);
   return errno_error("load the BPF program (needs Linux 6.1 or later with BTF)", code);
