@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -120,6 +121,7 @@ class Prometheus {
     const std::string log = (folder / "log").string();
     pid_ = ::fork();
     if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when the test dies
     if (!std::freopen(log.c_str(), "w", stdout) || !std::freopen(log.c_str(), "a", stderr)) ::_exit(1);
     ::execlp("prometheus", "prometheus", config.c_str(), data.c_str(), listen.c_str(), nullptr);
     ::_exit(127);
@@ -160,7 +162,8 @@ std::vector<std::string> dashboard_expressions() {
   std::stringstream text;
   text << file.rdbuf();
   std::vector<std::string> expressions;
-  for (const auto& panel : boost::json::parse(text.str()).at("panels").as_array()) {
+  const boost::json::value dashboard = boost::json::parse(text.str());
+  for (const auto& panel : dashboard.at("panels").as_array()) {
     for (const auto& target : panel.at("targets").as_array()) {
       std::string expression(target.at("expr").as_string());
       expression = std::regex_replace(expression, std::regex("\\$service"), ".*");
