@@ -34,6 +34,16 @@ bool looks_like_text(std::string_view body) {
   });
 }
 
+// A whole document on the first line and another one behind it: no JSON text has that.
+bool looks_like_ndjson(std::string_view body) {
+  const auto newline = body.find('\n');
+  if (newline == body.npos) return false;
+  const std::string_view first = trim(body.substr(0, newline));
+  if (first.empty() || (first.back() != '}' && first.back() != ']')) return false;
+  const auto next = body.find_first_not_of(" \t\r\n", newline);
+  return next != body.npos && (body[next] == '{' || body[next] == '[');
+}
+
 bool begins_ignoring_case(std::string_view body, std::string_view word) {
   return equal_ignoring_case(body.substr(0, word.size()), word);
 }
@@ -85,7 +95,10 @@ Media sniff(std::string_view body) {
   if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
   const std::string_view start = trim(body.substr(0, kSample));
   if (start.empty()) return Media::kText;
-  if (start.front() == '{' || start.front() == '[' || start.front() == '"') return Media::kJson;
+  if (start.front() == '{' || start.front() == '[') {
+    return looks_like_ndjson(body) ? Media::kNdjson : Media::kJson;
+  }
+  if (start.front() == '"') return Media::kJson;
   if (begins_ignoring_case(start, "<!doctype html") || begins_ignoring_case(start, "<html")) {
     return Media::kHtml;
   }

@@ -23,7 +23,7 @@ ContentType parse_content_type(std::string_view value);
 // The media type by name, else (none or application/octet-stream) by the body's look.
 Media media_of(const ContentType& type, std::string_view body);
 
-// By the body alone: JSON by its first character, markup by its first tag, text where
+// By the body alone: JSON and NDJSON by their first lines, markup by its first tag, text where
 // the first KiB is UTF-8 without control characters.
 Media sniff(std::string_view body);
 
