@@ -106,7 +106,8 @@ class Dispatcher {
   virtual ~Dispatcher() = default;
 
   // The request is complete. The exchange stays where it is until every sent role
-  // was answered; the dispatcher reads it by reference until then.
+  // was answered; the dispatcher reads it by reference until then (but not its body
+  // where only mirrors get it).
   virtual Submitted submit(const http::Exchange& exchange) = 0;
 
   // The original ended (answered or lost): happens-before and `send: response` wait for it.

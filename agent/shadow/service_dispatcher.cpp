@@ -104,7 +104,7 @@ Submitted ServiceDispatcher::send(const http::Exchange& exchange, bool in_order,
   if (!submitted.candidate) submitted.skipped = http::Skipped::kNoCandidate;
   if (in_order) submitted.mirrors = static_cast<std::uint16_t>(mirrors_.size());
   if (submitted.answers() == 0) return submitted;
-  if (!middleware_) {
+  if (!middleware_ && submitted.candidate) {
     accept(exchange, exchange.request, submitted, in_order, now);
     return submitted;
   }
@@ -119,7 +119,14 @@ Submitted ServiceDispatcher::send(const http::Exchange& exchange, bool in_order,
   if (in_order) {
     for (const auto& [name, lane] : mirrors_) offered.mirrors.push_back(name);
   }
-  middleware_->offer(exchange);
+  if (middleware_) {
+    middleware_->offer(exchange);
+    return submitted;
+  }
+  // The ledger is done with an exchange that no candidate gets, and may drop its body.
+  offered.original_over = true;
+  offered.request = std::make_unique<http::Request>(exchange.request);
+  accept(exchange, *offered.request, submitted, in_order, now);
   return submitted;
 }
 
@@ -184,7 +191,7 @@ void ServiceDispatcher::withhold(http::ExchangeId id, http::NotComparable reason
 void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool complete) {
   const Depth depth(depth_);
   const Time now = Time::clock::now();
-  if (const auto found = offered_.find(exchange.id); found != offered_.end()) {
+  if (const auto found = offered_.find(exchange.id); middleware_ && found != offered_.end()) {
     found->second.original_over = true;
     found->second.original_complete = complete;
     middleware_->tell_original(exchange);

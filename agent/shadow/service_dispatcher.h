@@ -47,7 +47,8 @@ class ServiceDispatcher final : public Dispatcher,
     TargetOutcome outcome;
   };
 
-  // A request that went through the middleware.
+  // A request of which we keep our own form: it went through the middleware, or only
+  // mirrors get it.
   struct Offered {
     const http::Exchange* exchange = nullptr;
     bool in_order = true;

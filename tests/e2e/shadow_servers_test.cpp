@@ -158,6 +158,16 @@ TEST(Servers, NginxKeepsOneConnectionForThousandsOfRequests) {
   EXPECT_EQ(bench.dispatcher->status()[0].connections_opened, 1u);
 }
 
+TEST(Servers, Ipv6LiteralsWork) {
+  Nginx nginx;
+  const std::string v6 = "[::1]:" + std::to_string(nginx.port);
+  ASSERT_NO_FATAL_FAILURE(nginx.serve("", "listen " + v6 + "; "));
+  Bench bench;
+  bench.add(Role::kCandidate, "http://" + v6);
+  bench.start();
+  EXPECT_EQ(one_get(bench).response.status, 200);
+}
+
 TEST(Servers, NodeGetsChunkedBodiesTrailersExpectAndOddMethods) {
   Program node;
   const std::uint16_t port = Program::free_port();

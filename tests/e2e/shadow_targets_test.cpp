@@ -463,6 +463,90 @@ TEST(Targets, AllTargetsTogetherKeepTheGlobalLimits) {
   EXPECT_LE(slow.connections(), 6);  // three a pool
 }
 
+TEST(Targets, PooledConnectionsEndByIdlenessAndAge) {
+  for (const bool by_age : {false, true}) {
+    Imposter server(echo);
+    Bench bench;
+    TargetOptions& target = bench.add(Role::kCandidate, server.url());
+    (by_age ? target.max_age : target.idle_timeout) = 10ms;
+    bench.start();
+    for (std::size_t i = 0; i < 2; ++i) {
+      const http::Exchange exchange = exchange_of("GET", "/");
+      bench.dispatcher->submit(exchange);
+      ASSERT_TRUE(bench.run_until_answers(i + 1));
+      bench.run_until([] { return false; }, 1200ms);  // upkeep is done once a second
+    }
+    EXPECT_EQ(server.connections(), 2) << by_age;
+  }
+}
+
+TEST(Targets, WhatIsOverATargetsRateIsRefused) {
+  Imposter server(echo);
+  Bench bench;
+  bench.add(Role::kCandidate, server.url()).rate = 8;  // bursts of two
+  bench.dispatch.order = Order::kNone;
+  bench.start();
+  std::deque<http::Exchange> exchanges;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    exchanges.push_back(exchange_of("GET", "/"));
+    bench.dispatcher->submit(exchanges.back());
+  }
+  ASSERT_TRUE(bench.run_until_answers(20));
+  const TargetStatus status = bench.dispatcher->status()[0];
+  EXPECT_GE(status.answered, 2u);
+  EXPECT_GE(status.refused[static_cast<std::size_t>(http::Refused::kRate)], 15u);
+}
+
+TEST(Targets, RulesMayChangeWhileRunning) {
+  Imposter server(echo);
+  Bench bench;
+  bench.add(Role::kCandidate, server.url());
+  bench.start();
+  const http::Exchange put = exchange_of("PUT", "/a");
+  EXPECT_EQ(bench.dispatcher->submit(put).skipped, http::Skipped::kMethod);
+  SelectOptions select;
+  select.side_effects = {{{"PUT"}, "^/a$"}};
+  ASSERT_TRUE(bench.dispatcher->apply(select));
+  EXPECT_TRUE(bench.dispatcher->submit(put).candidate);
+  select.deny = {"("};
+  EXPECT_FALSE(bench.dispatcher->apply(select));
+  const http::Exchange again = exchange_of("PUT", "/a");
+  EXPECT_TRUE(bench.dispatcher->submit(again).candidate);  // the good rules still hold
+  select.deny = {};
+  select.side_effects = {};
+  select.ramp = Ramp{5, 100, 1h, 0.05};
+  ASSERT_TRUE(bench.dispatcher->apply(select));
+  EXPECT_NEAR(bench.dispatcher->effective_sample(), 5, 0.1);
+  ASSERT_TRUE(bench.run_until_answers(2));
+}
+
+TEST(Targets, MirrorsWithoutACandidateGetTheWholeRequest) {
+  std::mutex mutex;
+  std::string seen;
+  Imposter server([&](int descriptor, int) {
+    const std::string request = read_request(descriptor);
+    const std::lock_guard lock(mutex);
+    seen = request;
+    write_all(descriptor, ok_response("x"));
+  });
+  Bench bench;
+  bench.select.methods = {"POST"};
+  bench.add(Role::kMirror, server.url());
+  bench.start();
+  http::Exchange exchange = exchange_of("POST", "/");
+  exchange.request.body = {"the body", 8, {}};
+  const Submitted submitted = bench.dispatcher->submit(exchange);
+  EXPECT_EQ(submitted.skipped, http::Skipped::kNoCandidate);
+  EXPECT_EQ(submitted.mirrors, 1);
+  exchange.request.body.bytes.clear();  // its owner is done with it
+  ASSERT_TRUE(bench.run_until_answers(1));
+  const http::Answer& answer = bench.sink.answer(exchange.id, Role::kMirror);
+  EXPECT_TRUE(answer.ok());
+  EXPECT_TRUE(answer.response.body.bytes.empty());
+  const std::lock_guard lock(mutex);
+  EXPECT_TRUE(seen.ends_with("the body"));
+}
+
 TEST(Targets, AResendGoesThroughTheSameDecision) {
   Imposter server(echo);
   Bench bench;
