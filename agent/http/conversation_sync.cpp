@@ -270,8 +270,8 @@ bool Conversation::busy() const {
 }
 
 std::size_t Conversation::held_bytes() const {
-  return held_ + (request_ ? request_->held_bytes() : 0) +
-         (response_ ? response_->held_bytes() : 0) +
+  return held_ + (request_ ? sizeof *request_ + request_->held_bytes() : 0) +
+         (response_ ? sizeof *response_ + response_->held_bytes() : 0) +
          (early_ ? early_->response.held_bytes() : 0);
 }
 

@@ -89,13 +89,18 @@ void Half::deliver(net::Direction direction, Piece piece, HalfListener& listener
       now.bytes = piece.bytes.substr(0, room);
     }
     if (!now.bytes.empty()) {
-      next_ = end_of(now);
-      listener.half_data(direction, now);
+      tell(direction, now, listener);
     }
     deliver_held(direction, listener);
     if (end_of(piece) <= next_) return;
     drop_front(piece, next_);
   }
+}
+
+void Half::tell(net::Direction direction, Piece piece, HalfListener& listener) {
+  next_ = end_of(piece);
+  latest_ = piece.time = std::max(latest_, piece.time);
+  listener.half_data(direction, piece);
 }
 
 void Half::deliver_held(net::Direction direction, HalfListener& listener) {
@@ -104,9 +109,8 @@ void Half::deliver_held(net::Direction direction, HalfListener& listener) {
     Piece piece = held_->pop(storage);
     if (end_of(piece) <= next_) continue;
     if (piece.offset < next_) drop_front(piece, next_);
-    next_ = end_of(piece);
     waiting_since_ = piece.time;
-    listener.half_data(direction, piece);
+    tell(direction, piece, listener);
   }
   if (held_ && held_->empty()) held_.reset();
 }

@@ -69,6 +69,8 @@ class Half {
   void payload(net::Direction direction, Piece piece, const HeldLimits& limits,
                HalfListener& listener);
   void deliver(net::Direction direction, Piece piece, HalfListener& listener);
+  // Bytes are told at the time at which all before them were there as well.
+  void tell(net::Direction direction, Piece piece, HalfListener& listener);
   void deliver_held(net::Direction direction, HalfListener& listener);
   void lose_until(net::Direction direction, std::int64_t offset, GapCause cause, Time time,
                   HalfListener& listener);
@@ -79,6 +81,7 @@ class Half {
   std::int64_t fin_ = -1;
   std::unique_ptr<HeldSegments> held_;
   Time waiting_since_;
+  Time latest_;
   std::uint32_t origin_ = 0;
   bool known_ = false;
   bool ended_ = false;
