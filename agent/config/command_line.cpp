@@ -205,6 +205,7 @@ void record_flags(Flags& flags, RecordCommand& record) {
 
 void replay_flags(Flags& flags, ReplayCommand& replay) {
   static constexpr std::array<std::string_view, 2> kListFormats{"text", "json"};
+  replay.run.from_file = true;
   flags.value("FILE", "", ".pcap, .pcapng or .gor", replay.file)->required();
   port_flag(flags, replay.run);
   shadow_flags(flags, replay.run);

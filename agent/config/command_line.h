@@ -47,6 +47,7 @@ struct RunCommand {
   std::optional<double> sample;
   std::vector<std::string> methods;
   bool allow_side_effects = false;
+  bool from_file = false;  // `replay`: nothing is tapped, so a target may be the service
   LogOptions log;
 };
 

@@ -159,7 +159,7 @@ Result<Effective> read_effective(const RunCommand& command) {
   }
   Result<Config> config = apply_flags(said.file, command);
   if (!config) return config.error();
-  const std::string wrong = own_target(*config, host_sockets());
+  const std::string wrong = command.from_file ? "" : own_target(*config, host_sockets());
   if (!wrong.empty()) return plain_error(wrong);
   said.config = std::move(*config);
   return said;

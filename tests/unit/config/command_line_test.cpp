@@ -61,6 +61,7 @@ TEST(CommandLine, EachCommandBecomesItsStruct) {
   EXPECT_TRUE(std::get<CheckCommand>(parsed({"check", "--json"})).json);
   EXPECT_EQ(std::get<RecordCommand>(parsed({"record", "--port", "80", "--output", "f"})).output, "f");
   EXPECT_EQ(std::get<ReplayCommand>(parsed({"replay", "f.pcap", "--speed", "2"})).speed, "2");
+  EXPECT_TRUE(std::get<ReplayCommand>(parsed({"replay", "f.gor"})).run.from_file);
   EXPECT_EQ(std::get<CompareCommand>(parsed({"compare", "check", "run"})).right, "run");
   EXPECT_EQ(std::get<VerdictCommand>(parsed({"verdict", "--wait", "15m", "--min-compared", "9"}))
                 .min_compared,

@@ -79,6 +79,15 @@ TEST(Effective, WhatCannotBeRunIsRefused) {
   EXPECT_THAT(refusal({}, flags), HasSubstr("exclude each other"));
 }
 
+TEST(Effective, OnlyATappedServiceMayNotBeItsOwnTarget) {
+  RunCommand flags;
+  flags.ports = {1};  // nobody listens there
+  flags.candidate = "http://127.0.0.1:1";
+  EXPECT_FALSE(read_effective(flags));
+  flags.from_file = true;
+  EXPECT_TRUE(read_effective(flags));
+}
+
 TEST(Effective, AreasGetTheirParts) {
   const Config config = file(
       "data_dir: /d\nservices:\n- {name: a, ports: [80], interfaces: [eth0, 'veth1:leaf'],"
