@@ -42,8 +42,12 @@ Result<> list_capture(const ListOptions& options, files::Lister& lister) {
   Assembly assembly(assembly_options, lister);
   net::Segment segment;
   Time last{};
+  Time ticked{};
   while ((*file)->next(segment) == files::CaptureFile::Read::kSegment) {
-    if (segment.time - last >= std::chrono::milliseconds(100)) assembly.tick(segment.time);
+    if (segment.time - ticked >= std::chrono::milliseconds(100)) {
+      assembly.tick(segment.time);
+      ticked = segment.time;
+    }
     assembly.segment(segment);
     last = segment.time;
   }
