@@ -188,7 +188,7 @@ class ArrayPlanner {
         free[right_hashes_[j]].push_back(j);
       }
     }
-    for (std::uint32_t i = 0; i < left_hashes_.size(); ++i) {
+    for (std::uint32_t i = 0; i < left_hashes_.size() && !report_.stopped(); ++i) {
       const auto group = free.find(left_hashes_[i]);
       if (used[i] || group == free.end()) continue;
       Positions& js = group->second;

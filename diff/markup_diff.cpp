@@ -15,6 +15,8 @@ namespace shadowtap::diff {
 namespace {
 
 constexpr std::uint32_t kWhole = 1U << 20;
+// A tree takes ten times its text and more.
+constexpr std::size_t kMaxMarkupBytes = 32 << 20;
 
 // One step on the way to a node, as rules see it.
 struct Step {
@@ -367,6 +369,10 @@ class MarkupDiff {
 
 BodyCompared diff_markup(const BodyPair& bodies, bool html, const RuleSet::Compiled& rules,
                          Report& report) {
+  if (std::max(bodies.left.size(), bodies.right.size()) > kMaxMarkupBytes) {
+    report.note("too large to be compared as markup");
+    return BodyCompared::kNotIt;
+  }
   auto left = parse_markup(bodies.left, html);
   auto right = parse_markup(bodies.right, html);
   if (!left || !right) return BodyCompared::kNotIt;

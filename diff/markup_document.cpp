@@ -107,6 +107,9 @@ bool fill(MarkupNode& to, const xmlNode* from, bool html, int depth) {
 
 std::optional<MarkupNode> parse_markup(std::string_view text, bool html) {
   if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return {};
+  // libxml2's own first-use initialisation is not safe among threads.
+  static const bool initialised = (xmlInitParser(), true);
+  static_cast<void>(initialised);
   const int size = static_cast<int>(text.size());
   const std::unique_ptr<xmlDoc, FreeDocument> doc(
       html ? htmlReadMemory(text.data(), size, nullptr, "UTF-8",

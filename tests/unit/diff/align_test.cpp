@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
+
+#include "tests/unit/diff/vocabulary.h"
 
 namespace shadowtap::diff {
 namespace {
@@ -166,6 +169,94 @@ TEST(MostSimilar, IsTheEarliestOfTheMostSimilar) {
     for (auto& value : table) value = random() % 4;
     const auto similarity = [&](std::uint32_t i, std::uint32_t j) { return table[i * b + j]; };
     ASSERT_EQ(most_similar(a, b, similarity), best_way(a, b, similarity));
+  }
+}
+
+// Whole arrays of scalars against the contract's steps, each done by looking at every way.
+// A scalar is a number from 0 to 4, in canonical order.
+using Scalars = std::vector<unsigned>;
+
+std::string json_of(unsigned scalar) {
+  static const char* const kTexts[] = {"null", "1", "2", "\"a\"", "\"b\""};
+  return kTexts[scalar];
+}
+
+std::string json_of(const Scalars& scalars) {
+  std::string text = "[";
+  for (const unsigned s : scalars) text += (text.size() > 1 ? "," : "") + json_of(s);
+  return text + "]";
+}
+
+unsigned type_of(unsigned scalar) { return (scalar + 1) / 2; }
+
+// Pairs of the smaller side with the other.
+Matches contract_pairs(const Scalars& a, const Scalars& b) {
+  const Matches common =
+      best_way(a.size(), b.size(), [&](auto i, auto j) { return std::uint64_t{a[i] == b[j]}; });
+  Matches all;
+  std::uint32_t i = 0;
+  std::uint32_t j = 0;
+  const auto gap = [&](std::size_t a_end, std::size_t b_end) {
+    const auto similar = best_way(a_end - i, b_end - j, [&](auto x, auto y) {
+      return std::uint64_t{type_of(a[i + x]) == type_of(b[j + y]) ? 2U : 1U};
+    });
+    for (const Match& m : similar) all.push_back({m.a + i, m.b + j});
+  };
+  for (const Match& m : common) {
+    gap(m.a, m.b);
+    all.push_back(m);
+    i = m.a + 1;
+    j = m.b + 1;
+  }
+  gap(a.size(), b.size());
+  return all;
+}
+
+std::multiset<std::string> contract_lines(const Scalars& left, const Scalars& right) {
+  auto l = left;
+  auto r = right;
+  std::sort(l.begin(), l.end());
+  std::sort(r.begin(), r.end());
+  if (left == right) return {};
+  if (l == r) return {"order $ : " + json_of(left) + " -> " + json_of(right)};
+  const bool swap = right.size() < left.size() || (right.size() == left.size() && right < left);
+  Matches pairs = swap ? contract_pairs(right, left) : contract_pairs(left, right);
+  std::set<std::uint32_t> used_left;
+  std::set<std::uint32_t> used_right;
+  std::multiset<std::string> lines;
+  const auto at = [](std::size_t i) { return "$[" + std::to_string(i) + "]"; };
+  for (Match m : pairs) {
+    if (swap) std::swap(m.a, m.b);
+    used_left.insert(m.a);
+    used_right.insert(m.b);
+    if (left[m.a] == right[m.b]) continue;
+    const bool same_type = type_of(left[m.a]) == type_of(right[m.b]);
+    lines.insert((same_type ? "value " : "type ") + at(m.a) +
+                 (m.a == m.b ? "" : " ~ " + at(m.b)) + " : " + json_of(left[m.a]) + " -> " +
+                 json_of(right[m.b]));
+  }
+  for (std::uint32_t i = 0; i < left.size(); ++i) {
+    if (!used_left.contains(i)) lines.insert("missing " + at(i) + " : " + json_of(left[i]) + " -> ");
+  }
+  for (std::uint32_t j = 0; j < right.size(); ++j) {
+    if (!used_right.contains(j)) lines.insert("extra " + at(j) + " :  -> " + json_of(right[j]));
+  }
+  return lines;
+}
+
+TEST(ArrayAlignment, FollowsTheContractOnEverySmallArrayOfScalars) {
+  std::mt19937 random(9);
+  for (int round = 0; round < 4000 && !::testing::Test::HasFailure(); ++round) {
+    const auto make = [&] {
+      Scalars scalars(random() % 6);
+      for (auto& s : scalars) s = static_cast<unsigned>(random() % 5);
+      return scalars;
+    };
+    const Scalars left = make();
+    const Scalars right = make();
+    const auto found = diff_bodies(json_of(left), json_of(right));
+    EXPECT_EQ(std::multiset<std::string>(found.begin(), found.end()), contract_lines(left, right))
+        << json_of(left) << " " << json_of(right);
   }
 }
 

@@ -80,5 +80,48 @@ TEST(Compare, TextDiffersByLineAndBinaryByOffset) {
               ElementsAre("binary byte 2 : 02 -> 03"));
 }
 
+TEST(Compare, WhatWasMapLikeOnceStaysSo) {
+  const auto few_left = body_of(R"({"users":{"alice":1}})");
+  const auto few_right = body_of(R"({"users":{"alice":2}})");
+  EXPECT_EQ(compare(few_left, few_right, *RuleSet::none()).all.at(0).aggregated, "$.users.alice");
+
+  MapLikePaths latched;
+  const Differences many =
+      compare(body_of(R"({"users":{"1":1,"2":1,"3":1,"alice":1}})"),
+              body_of(R"({"users":{"1":1,"2":1,"3":1,"alice":2}})"), *RuleSet::none());
+  latched.insert(many.map_like.begin(), many.map_like.end());
+  EXPECT_THAT(latched, ElementsAre("$.users"));
+
+  const Differences few = compare(few_left, few_right, *RuleSet::none(), {}, &latched);
+  EXPECT_EQ(few.all.at(0).aggregated, "$.users.*");
+  EXPECT_EQ(few.all.at(0).path, "$.users.alice");
+  EXPECT_THAT(few.map_like, IsEmpty());
+}
+
+TEST(Compare, MediaTypesAreNamedOrSniffed) {
+  const auto media = [](std::string_view type, std::string_view body) {
+    const std::vector<HeaderLine> headers = {{"content-type", type}};
+    ResponseView view = body_of(body);
+    if (!type.empty()) view.headers = headers;
+    return to_string(media_of(view));
+  };
+  EXPECT_EQ(media("Application/JSON; charset=UTF-8", ""), "json");
+  EXPECT_EQ(media("application/vnd.api+json", ""), "json");
+  EXPECT_EQ(media("application/x-ndjson", ""), "ndjson");
+  EXPECT_EQ(media("image/svg+xml", ""), "xml");
+  EXPECT_EQ(media("text/html", ""), "html");
+  EXPECT_EQ(media("application/x-www-form-urlencoded", ""), "form");
+  EXPECT_EQ(media("multipart/mixed; boundary=\"x y\"", ""), "multipart");
+  EXPECT_EQ(media("multipart/mixed", "a"), "text");
+  EXPECT_EQ(media("text/css", "\xff"), "text");
+  EXPECT_EQ(media("image/png", std::string_view("\0\1", 2)), "binary");
+  EXPECT_EQ(media("", " \n{\"a\":1}"), "json");
+  EXPECT_EQ(media("", "<?xml version='1.0'?><a/>"), "xml");
+  EXPECT_EQ(media("", "<!doctype HTML><p>"), "html");
+  EXPECT_EQ(media("", "hello"), "text");
+  EXPECT_EQ(media("application/octet-stream", "[1]"), "json");
+  EXPECT_EQ(media("", "\xff\xfe"), "binary");
+}
+
 }  // namespace
 }  // namespace shadowtap::diff
