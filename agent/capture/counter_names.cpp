@@ -36,7 +36,9 @@ constexpr Named kIgnored[] = {
 
 PacketCounts to_packet_counts(const std::vector<std::uint64_t>& sum) {
   PacketCounts counts;
-  counts.matched = sum[SHADOWTAP_MATCHED_TO_SERVER] + sum[SHADOWTAP_MATCHED_TO_CLIENT];
+  counts.to_server = sum[SHADOWTAP_MATCHED_TO_SERVER];
+  counts.to_client = sum[SHADOWTAP_MATCHED_TO_CLIENT];
+  counts.matched = counts.to_server + counts.to_client;
   counts.delivered = sum[SHADOWTAP_DELIVERED];
   for (const Named& named : kLost) counts.lost.emplace_back(named.name, sum[named.counter]);
   for (const Named& named : kIgnored) counts.ignored.emplace_back(named.name, sum[named.counter]);

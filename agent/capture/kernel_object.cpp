@@ -20,6 +20,7 @@ namespace shadowtap::capture {
 namespace {
 
 constexpr double kHighMark = 0.75;  // of a ring: new flows are refused
+constexpr std::size_t kMostFlows = 65536;
 constexpr double kLowMark = 0.25;   // shed flows come back
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
@@ -199,7 +200,8 @@ std::size_t KernelObject::sweep_flows(Duration idle) {
   std::size_t removed = 0;
   std::uint64_t key = 0, next = 0;
   bool more = ::bpf_map_get_next_key(map, nullptr, &next) == 0;
-  while (more) {
+  // Bounded: where the kernel removes the key meanwhile, the walk begins again.
+  for (std::size_t steps = 0; more && steps < 2 * kMostFlows; ++steps) {
     key = next;
     more = ::bpf_map_get_next_key(map, &key, &next) == 0;
     shadowtap_flow flow{};

@@ -50,7 +50,9 @@ struct AttachedAt {
 
 // Totals over all CPUs since load. matched == delivered + sum(lost).
 struct PacketCounts {
-  std::uint64_t matched = 0;
+  std::uint64_t matched = 0;  // to_server + to_client
+  std::uint64_t to_server = 0;
+  std::uint64_t to_client = 0;
   std::uint64_t delivered = 0;
   std::vector<std::pair<std::string, std::uint64_t>> lost;     // reason, n
   std::vector<std::pair<std::string, std::uint64_t>> ignored;  // seen, not counted as matched

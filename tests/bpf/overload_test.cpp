@@ -67,7 +67,7 @@ TEST_F(Overload, OnePacketWakesASleeper) {
     client.sends("ping");
     pollfd rings[] = {{tap_->ring(0).descriptor(), POLLIN, 0}, {tap_->ring(1).descriptor(), POLLIN, 0}};
     ASSERT_EQ(::poll(rings, 2, 2000), 1) << "nobody woke us";
-    for (const std::size_t shard : {0, 1}) tap_->ring(shard).disarm();
+    for (const std::size_t shard : {0UL, 1UL}) tap_->ring(shard).disarm();
     server.receives(4);
     while (seen.records.empty()) seen.drain();
     EXPECT_EQ(seen.stream(net::Direction::kToServer), "ping");
