@@ -28,6 +28,8 @@ constexpr const char* kSteps[kSchemaVersion] = {
     "CREATE TABLE buckets(service TEXT, method TEXT, route TEXT, minute INTEGER, outcome TEXT, n INTEGER,"
     " PRIMARY KEY(service, method, route, minute, outcome)) WITHOUT ROWID;"
     "CREATE INDEX buckets_by_minute ON buckets(minute);",
+
+    "ALTER TABLE services ADD COLUMN given_up TEXT;",
 };
 
 Statement& bind(Statement& statement, const RouteKey& key) {
@@ -43,10 +45,10 @@ std::uint64_t count(const Statement& row, int column) {
 }
 
 bool read_services(sqlite3* db, StoreRows& rows) {
-  Statement row(db, "SELECT name, epoch, since, next_index, net, pace FROM services");
+  Statement row(db, "SELECT name, epoch, since, next_index, net, pace, given_up FROM services");
   while (row.ok() && row.next()) {
     rows.services.push_back({row.text(0), row.text(1), row.number(2),
-                             static_cast<std::uint32_t>(row.number(3)), row.text(4), row.text(5)});
+                             static_cast<std::uint32_t>(row.number(3)), row.text(4), row.text(5), row.text(6)});
   }
   return row.ok() && !row.failed();
 }
@@ -104,10 +106,10 @@ bool drop_routes(sqlite3* db, const std::vector<RouteKey>& keys) {
 }
 
 bool write_services(sqlite3* db, const std::vector<ServiceRow>& rows) {
-  Statement statement(db, "INSERT OR REPLACE INTO services VALUES(?, ?, ?, ?, ?, ?)");
+  Statement statement(db, "INSERT OR REPLACE INTO services VALUES(?, ?, ?, ?, ?, ?, ?)");
   for (const ServiceRow& row : rows) {
     statement.bind(row.name).bind(row.epoch).bind(row.since_ns).bind(std::uint64_t{row.next_index});
-    if (!statement.ok() || !statement.bind(row.net).bind(row.pace).run()) return false;
+    if (!statement.ok() || !statement.bind(row.net).bind(row.pace).bind(row.given_up).run()) return false;
   }
   return true;
 }

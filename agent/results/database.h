@@ -16,7 +16,7 @@ struct sqlite3;
 
 namespace shadowtap::results {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 class Database {
  public:

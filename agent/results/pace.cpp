@@ -49,10 +49,16 @@ void SecondVotes::add(std::int64_t second, int sign) {
 
 void SecondVotes::close(std::int64_t now_second) {
   if (second_ == INT64_MIN || now_second <= second_) return;
-  if (balance_ > 0) ++counts_.s;
-  if (balance_ < 0) ++counts_.f;
+  if (balance_ != 0) vote(second_, balance_ > 0 ? 1 : -1);
   balance_ = 0;
   second_ = INT64_MIN;
+}
+
+void SecondVotes::vote(std::int64_t second, int sign) {
+  if (sign == voted_sign_ && second - voted_ < event_seconds_) return;
+  voted_ = second;
+  voted_sign_ = sign;
+  ++(sign > 0 ? counts_.s : counts_.f);
 }
 
 void Pace::add(const PacePair& pair) {
@@ -102,8 +108,8 @@ std::string Pace::explain(PaceTest test, double alpha) const {
                             : "takes more than 2 x the control's time + 5 ms";
   }
   if (test == PaceTest::kTail) what = "alone is above the control's p99";
-  return fmt::format("The candidate {} in {} of {} pairs with {}; by second, {} votes against it, "
-                     "{} for it: E x 1/8 = {:.3g}, needed 1/alpha = {:.4g}.",
+  return fmt::format("The candidate {} in {} of {} pairs with {}; by second and event, {} votes against "
+                     "it, {} for it: E x 1/8 = {:.3g}, needed 1/alpha = {:.4g}.",
                      what, c.plus, c.pairs, control, c.s, c.f,
                      std::exp(std::min(log_evidence_weighted(test), 700.0)), 1 / alpha);
 }

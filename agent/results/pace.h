@@ -38,6 +38,8 @@ struct PaceCounts {
 // One test against one sort of control.
 class SecondVotes {
  public:
+  explicit SecondVotes(std::int64_t event_seconds = 1) : event_seconds_(event_seconds) {}
+
   // `sign`: +1 against the candidate, -1 for it, 0 says nothing.
   void add(std::int64_t second, int sign);
   // Ends a second that is over.
@@ -46,6 +48,11 @@ class SecondVotes {
   void restore(const PaceCounts& counts) { counts_ = counts; }
 
  private:
+  void vote(std::int64_t second, int sign);
+
+  std::int64_t event_seconds_;
+  std::int64_t voted_ = INT64_MIN / 2;
+  int voted_sign_ = 0;
   std::int64_t second_ = INT64_MIN;
   std::int32_t balance_ = 0;
   PaceCounts counts_;
@@ -69,9 +76,10 @@ class Pace {
   void restore(std::string_view text);
 
  private:
+  static constexpr std::int64_t kEventSeconds = 10;
   using Tests = std::array<SecondVotes, kPaceTests>;
   struct Mode {
-    Tests tests;
+    Tests tests{SecondVotes(kEventSeconds), SecondVotes(1), SecondVotes(kEventSeconds)};
     std::uint64_t pairs = 0;  // timed
     WallTime first, last;
   };

@@ -50,11 +50,8 @@ class KeptResults : public Results {
       if (!made) return made.error();
       services_.push_back(std::move(*made));
     }
-    verdicts_.resize(services_.size());
-    if (options_.store.data_dir.empty()) return {};
-    StoreRows kept;
-    store_ = Store::open(options_.store, kept);
-    for (const auto& service : services_) service->restore(kept, now());
+    if (!options_.store.data_dir.empty()) restore();
+    for (const auto& service : services_) verdicts_.push_back(service->verdict({}, {}).verdict);
     return {};
   }
 
@@ -175,6 +172,12 @@ class KeptResults : public Results {
     return found;
   }
 
+  void restore() {
+    StoreRows kept;
+    store_ = Store::open(options_.store, kept);
+    for (const auto& service : services_) service->restore(kept, now());
+  }
+
   // A batch that the full queue refused is kept and comes first the next time.
   void hand_to_store(WallTime now) {
     if (!store_ || !store_->writable()) return;
@@ -191,7 +194,7 @@ class KeptResults : public Results {
   void note_verdict(std::size_t i, WallTime now) {
     VerdictAnswer answer = services_[i]->verdict({}, {});
     const std::string before = std::exchange(verdicts_[i], answer.verdict);
-    if (before.empty() || before == answer.verdict) return;
+    if (before == answer.verdict) return;
     if (changes_.size() >= 100) changes_.erase(changes_.begin());
     changes_.push_back({services_[i]->options().name, before, answer.verdict, now, answer});
   }

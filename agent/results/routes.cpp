@@ -121,6 +121,26 @@ RouteIndex RouteTable::restore(std::string_view method, std::string_view name) {
   return index;
 }
 
+std::vector<std::string> RouteTable::given_up() const {
+  std::vector<std::string> names;
+  std::vector<const Node*> open{root_.get()};
+  while (!open.empty()) {
+    const Node* node = open.back();
+    open.pop_back();
+    if (node->given_up) names.push_back(node->name);
+    for (const auto& [word, child] : node->below) open.push_back(child.get());
+  }
+  return names;
+}
+
+void RouteTable::restore_given_up(std::string_view name) {
+  Node* node = root_.get();
+  if (!name.empty()) {
+    for (const std::string_view word : split_path(name, kMaxDepth)) node = &node->get(word);
+  }
+  node->given_up = true;
+}
+
 RouteIndex RouteTable::named(std::string_view method, std::string_view name) {
   const auto it = by_name_.find(std::pair(std::string(method), std::string(name)));
   if (it != by_name_.end()) return it->second;

@@ -55,6 +55,10 @@ class RouteTable {
   // Puts a route back that was kept across a restart.
   RouteIndex restore(std::string_view method, std::string_view name);
 
+  // Places whose words are values, by name: to be restored before the routes.
+  std::vector<std::string> given_up() const;
+  void restore_given_up(std::string_view name);
+
   const Route& at(RouteIndex index) const { return routes_[index]; }
   std::size_t size() const { return routes_.size(); }
 

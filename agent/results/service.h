@@ -109,6 +109,7 @@ class Service {
   void merge(const RouteMerge& merge);
   std::string id_of(RouteIndex route) const;
   RouteCounts& counts(RouteIndex route);
+  bool pace_proven(RouteIndex route, PaceTest test) const;
   std::optional<Finding> pace_finding(RouteIndex route, PaceTest test) const;
   Finding path_finding(const RecordIndex& index) const;
   bool worth_naming(const RecordIndex& index) const;

@@ -15,6 +15,15 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
+template <class Visit>
+void each_line(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    visit(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 }  // namespace
 
 RouteKey Service::key_of(RouteIndex route) const {
@@ -41,7 +50,8 @@ void Service::collect(StoreRows& rows, bool everything) {
   bucket_of_.clear();
   if (!everything && rows.routes.size() == before) return;
   rows.services.push_back({options_.name, options_.epoch, since_.time_since_epoch().count(),
-                           noise_.next_index(), text_of(noise_.net()), pace_.to_text()});
+                           noise_.next_index(), text_of(noise_.net()), pace_.to_text(),
+                           joined(routes_.given_up())});
 }
 
 std::vector<RecordIndex> Service::all_records() const {
@@ -121,6 +131,7 @@ void Service::restore(const StoreRows& rows, WallTime now) {
   noise_.restore_next_index(std::max<std::uint32_t>(mine->next_index, 1));
   read(mine->net, noise_.net());
   pace_.restore(mine->pace);
+  each_line(mine->given_up, [&](std::string_view name) { routes_.restore_given_up(name); });
   for (const PathRow& row : rows.paths) {
     if (row.key.service == options_.name) restore(row);
   }
@@ -162,12 +173,7 @@ void Service::restore(const RouteRow& row) {
   c.original = Histogram::from_text(row.original);
   c.candidate = Histogram::from_text(row.candidate);
   c.secondary = Histogram::from_text(row.secondary);
-  std::string_view maps = row.maps;
-  while (!maps.empty()) {
-    const std::size_t end = std::min(maps.find('\n'), maps.size());
-    c.maps.learn(std::string(maps.substr(0, end)) + ".*");
-    maps.remove_prefix(std::min(end + 1, maps.size()));
-  }
+  each_line(row.maps, [&](std::string_view map) { c.maps.learn(std::string(map) + ".*"); });
   RoutePaths& paths = noise_.route(route);
   read(row.pairs, paths.pairs);
   read(row.signatures, paths.records.size(), paths.signatures);

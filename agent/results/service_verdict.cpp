@@ -24,11 +24,15 @@ std::string_view status_of(PaceTest test) { return test == PaceTest::kErrors ? "
 
 }  // namespace
 
-// The i-th route bears the weight of the i-th path; 1/8 for each test as for the service.
+// The i-th route bears the weight of the i-th path, and 1/8 for each test as the service does.
+bool Service::pace_proven(RouteIndex route, PaceTest test) const {
+  return counts_[route].pace.log_evidence_weighted(test) + log_weight(route + 1) >=
+         -std::log(options_.noise.alpha);
+}
+
 std::optional<Finding> Service::pace_finding(RouteIndex route, PaceTest test) const {
   const Pace& pace = counts_[route].pace;
-  const double evidence = pace.log_evidence_weighted(test) + log_weight(route + 1);
-  const bool proven = evidence >= -std::log(options_.noise.alpha);
+  const bool proven = pace_proven(route, test);
   const bool always = test == PaceTest::kSlower &&
                       pace.always_slower(options_.noise.constant_pairs, options_.noise.constant_time);
   if (!proven && !always) return std::nullopt;
@@ -151,6 +155,14 @@ VerdictAnswer Service::verdict(std::optional<std::uint64_t> min_compared,
   for (const PaceTest test : {PaceTest::kErrors, PaceTest::kSlower, PaceTest::kTail}) {
     if (pace_.log_evidence_weighted(test) < -std::log(facts.alpha)) continue;
     facts.pace.push_back(fmt::format("{}: {}", to_string(test), pace_.explain(test, facts.alpha)));
+  }
+  for (RouteIndex route = 0; route < counts_.size(); ++route) {
+    for (const PaceTest test : {PaceTest::kErrors, PaceTest::kSlower, PaceTest::kTail}) {
+      if (!pace_proven(route, test)) continue;
+      facts.pace.push_back(fmt::format("{} on {} {}: {}", to_string(test), routes_.at(route).method,
+                                       routes_.at(route).name,
+                                       counts_[route].pace.explain(test, facts.alpha)));
+    }
   }
   for (const RouteCounts& c : counts_) {
     facts.compared += c.compared;

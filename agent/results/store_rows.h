@@ -13,6 +13,7 @@ struct ServiceRow {
   std::int64_t since_ns = 0;
   std::uint32_t next_index = 1;
   std::string net, pace;
+  std::string given_up;  // places of the route table, one a line
 };
 
 struct RouteKey {

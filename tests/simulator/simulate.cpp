@@ -1,7 +1,9 @@
 // The long form: prints the tables of agent/results/README.md as Markdown.
+// simulate [runs] [stalls]
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <string_view>
 
 #include "tests/simulator/trials.h"
 
@@ -18,6 +20,13 @@ void print_alarms(const char* name, const MakeWorld& make, const Trial& run) {
   fmt::print("| {} | {} | {} | {} | {} | {} |\n", name, run.exchanges, run.alpha, percent(a.ours, a.runs),
              run.diffy ? percent(a.diffy_ever, a.runs) : "–", percent(a.diffy_end, a.runs));
   std::fflush(stdout);
+}
+
+void print_stalls(std::size_t runs) {
+  for (const double longest : {.8, 10.0, 30.0}) {
+    fmt::print("\nStalls of up to {} s on both sides, one hour, alpha 0.05: errors, slower or tail ever proven "
+               "in {} of runs.\n", longest, percent(stall_alarms(runs, 3600, .05, longest), runs));
+  }
 }
 
 void print_detection(std::size_t runs) {
@@ -37,7 +46,11 @@ void print_detection(std::size_t runs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t runs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 200;
+  const std::size_t runs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100;
+  if (argc > 2 && std::string_view(argv[2]) == "stalls") {
+    print_stalls(runs);
+    return 0;
+  }
   fmt::print("| world, no true difference | exchanges | alpha | ours, ever | Diffy, ever | Diffy, at the end |\n"
              "|---|---|---|---|---|---|\n");
   print_alarms("200 paths of mixed noise", [](auto s) { return mixed_world(s, {}); },
@@ -54,10 +67,7 @@ int main(int argc, char** argv) {
                {.alpha = .05, .runs = runs, .diffy = true});
   print_alarms("drift and unequal skew", [](auto s) { return skewed_world(s); },
                {.alpha = .05, .runs = runs, .diffy = true});
-  for (const double longest : {.8, 10.0}) {
-    fmt::print("\nStalls of up to {} s on both sides, one hour, alpha 0.05: errors, slower or tail ever proven "
-               "in {} of runs.\n", longest, percent(stall_alarms(runs, 3600, .05, longest), runs));
-  }
+  print_stalls(runs);
 
   fmt::print("\nExchanges until a planted difference is found (median of {} runs, alpha 0.01, weight of the "
              "128th path):\n", runs);

@@ -33,6 +33,7 @@ TEST(FalseAlarms, ASharedCacheFavoursNobody) {
 
 TEST(FalseAlarms, StallsOnBothSidesAreEventsNotEvidence) {
   EXPECT_LE(stall_alarms(20, 1'800, 0.05, .8), 4U);
+  EXPECT_LE(stall_alarms(20, 1'800, 0.05, 10), 4U);
 }
 
 TEST(Detection, FindsPlantedDifferencesAboutAsFastAsTheDesignSays) {

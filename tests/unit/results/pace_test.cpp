@@ -75,7 +75,23 @@ TEST(Pace, TailIsAboveTheControlsOwnNinetyNinth) {
   for (int i = 0; i < 200; ++i) pace.add(pair(i * 1ms, 5ms, 5ms));
   for (int s = 1; s <= 20; ++s) pace.add(pair(s * 1s, 50ms, 5ms));
   pace.close(kStart + 30s);
-  EXPECT_EQ(pace.counts(PaceTest::kTail).s, 20U);
+  EXPECT_EQ(pace.counts(PaceTest::kTail).plus, 20U);
+  EXPECT_EQ(pace.counts(PaceTest::kTail).s, 2U);  // at 1 s and at 11 s
+}
+
+TEST(Pace, AStallIsOneEvent) {
+  Pace pace;
+  PacePair failing;
+  failing.with_secondary = true;
+  for (int s = 0; s < 60; ++s) {
+    failing.time = kStart + s * 1s;
+    failing.candidate_failed = s < 9;              // 9 s of failures
+    failing.control_failed = s >= 30 && s < 39;  // and the other side's
+    pace.add(failing);
+  }
+  pace.close(kStart + 100s);
+  EXPECT_EQ(pace.counts(PaceTest::kErrors).s, 1U);
+  EXPECT_EQ(pace.counts(PaceTest::kErrors).f, 1U);
 }
 
 TEST(Pace, SurvivesTheWayThroughText) {

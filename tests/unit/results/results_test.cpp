@@ -160,6 +160,109 @@ TEST_F(Shop, ForgettingStartsAnew) {
   EXPECT_EQ(results_->verdict("shop", {}, {}).verdict, "inconclusive");
 }
 
+// Without a secondary: production itself shows what differs from one answer to the next.
+TEST(ProductionControl, EarlierOriginalsTellNoiseFromRegressions) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 120; ++i) {
+    const std::uint64_t key = i / 2 + 1;  // each asked twice
+    const std::string now = std::to_string(i);
+    Made made("GET", "/products/" + std::to_string(key), kStart + i * 300ms, key);
+    made.candidate({differs("$.price", Kind::kValue, "5", "6"), differs("$.n", Kind::kValue, now, "x" + now),
+                    differs("headers.x-request-id", Kind::kValue, "a" + now, "b" + now)});
+    http::Response original;
+    original.status = 200;
+    original.headers.append("Content-Type", "application/json");
+    original.headers.append("X-Request-Id", "a" + now);
+    original.body.bytes = R"({"price":5,"n":)" + now + "}";
+    original.body.size = original.body.bytes.size();
+    made.comparison.original_hash = i + 1;
+    made.comparison.exchange.original = std::move(original);
+    (*results)->add(std::move(made.comparison));
+  }
+  const auto rows = (*results)->endpoints("", "", 10).rows;
+  ASSERT_EQ(rows.size(), 1U);
+  const auto fields = (*results)->fields(rows[0].id, "", 10);
+  ASSERT_TRUE(fields);
+  std::map<std::string, std::string> verdicts;
+  for (const FieldRow& row : fields->rows) {
+    verdicts[row.path] = row.verdict;
+    EXPECT_THAT(row.explain, testing::HasSubstr("earlier original")) << row.path;
+  }
+  const std::map<std::string, std::string> expected{
+      {"$.price", "regression"}, {"$.n", "noise"}, {"headers.x-request-id", "noise"}};
+  EXPECT_EQ(verdicts, expected);
+}
+
+TEST(Routes, MergingFilesWhatWasCountedAnew) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  std::uint64_t n = 0;
+  for (char a = 'a'; a <= 'z'; ++a) {
+    for (const char* rest : {"nn", "ob", "id"}) {
+      (*results)->add(Made("GET", std::string("/users/") + a + rest, kStart + n * 1s, ++n)
+                          .candidate({differs("$.email", Kind::kMissing, "\"e\"", "")})
+                          .secondary({})
+                          .comparison);
+    }
+  }
+  const auto rows = (*results)->endpoints("", "", 100).rows;
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].route, "/users/{id}");
+  EXPECT_EQ(rows[0].exchanges, 78U);
+  EXPECT_EQ(rows[0].outcomes.at("mismatch"), 78U);
+  const auto found = (*results)->findings("");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].status, "regression");
+  EXPECT_EQ(found[0].example_original, "\"e\"");
+  for (const DiffRow& row : (*results)->diffs({}).rows) EXPECT_EQ(row.route, "/users/{id}");
+}
+
+TEST(Errors, ADeadCandidateFailsItIsNeverSilence) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    Made made("GET", "/users/" + std::to_string(i), kStart + i * 100ms, i + 1);
+    made.comparison.ending = ShadowError{http::AnswerError::kConnect};
+    made.comparison.candidate->error = http::AnswerError::kConnect;
+    (*results)->add(std::move(made.comparison));
+  }
+  const auto rows = (*results)->endpoints("", "", 10).rows;
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].mismatch_ratio, 1);
+  EXPECT_EQ((*results)->verdict("", {}, {}).verdict, "fail");
+  DiffQuery errors;
+  errors.outcome = "error";
+  const auto diffs = (*results)->diffs(errors).rows;
+  ASSERT_FALSE(diffs.empty());
+  EXPECT_EQ((*results)->diff(diffs[0].id)->error, "connect");
+}
+
+TEST(Epoch, AnotherCandidateStartsAnewButMetricsNeverGoBack) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  visit_shop(**results, 10);
+  (*results)->set_epoch("shop", "http://another");
+  EXPECT_THAT((*results)->findings(""), IsEmpty());
+  EXPECT_EQ((*results)->verdict("", {}, {}).compared, 0U);
+  std::uint64_t arrived = 0;
+  for (const RouteMetrics& row : (*results)->metrics()) {
+    for (const auto& [outcome, count] : row.outcomes) arrived += count;
+  }
+  EXPECT_EQ(arrived, 300U);
+}
+
+TEST(Verdict, TellsWhenItChanges) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  visit_shop(**results, 12);
+  const auto changes = (*results)->take_verdict_changes();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].before, "inconclusive");
+  EXPECT_EQ(changes[0].after, "fail");
+  EXPECT_TRUE((*results)->take_verdict_changes().empty());
+}
+
 TEST(Verdict, PassesAfterEnoughCleanExchanges) {
   auto results = Results::open(one_service());
   ASSERT_TRUE(results);
