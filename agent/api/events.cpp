@@ -9,7 +9,7 @@ constexpr std::size_t kMostAtOnce = 100;
 
 // One line of data: serialized JSON holds no line break.
 std::string event(const char* name, const json::value& data) {
-  return std::string("event: ") + name + "\ndata: " + json::serialize(data) + "\n\n";
+  return std::string("event: ") + name + "\ndata: " + to_text(data) + "\n\n";
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ void EventFeed::add_targets(std::string& out) {
 
 void EventFeed::add_coverage(std::string& out) {
   const json::object coverage = coverage_json(backend_.control);
-  std::string text = json::serialize(coverage);
+  std::string text = to_text(coverage);
   if (text == coverage_) return;
   coverage_ = std::move(text);
   out += event("coverage", coverage);

@@ -93,6 +93,41 @@ std::optional<std::chrono::seconds> take_clock(std::string_view& text) {
   return std::chrono::seconds(*hours * 3600 + *minutes * 60 + *seconds);
 }
 
+void append(std::string& out, const json::value& value);
+
+void append(std::string& out, const json::object& object) {
+  out += '{';
+  for (const auto& member : object) {
+    if (out.back() != '{') out += ',';
+    out += json::serialize(json::string(member.key()));
+    out += ':';
+    append(out, member.value());
+  }
+  out += '}';
+}
+
+void append(std::string& out, const json::array& array) {
+  out += '[';
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    if (i > 0) out += ',';
+    append(out, array[i]);
+  }
+  out += ']';
+}
+
+// The depth is that of our own documents: a few levels.
+void append(std::string& out, const json::value& value) {
+  if (value.is_object()) return append(out, value.get_object());
+  if (value.is_array()) return append(out, value.get_array());
+  if (!value.is_double()) {
+    out += json::serialize(value);
+    return;
+  }
+  char text[40];
+  const auto end = std::to_chars(text, text + sizeof text, value.get_double());
+  out.append(text, end.ptr);
+}
+
 }  // namespace
 
 json::string shown(std::string_view bytes) {
@@ -109,6 +144,12 @@ json::string shown(std::string_view bytes) {
 json::value shown(double number) {
   if (!std::isfinite(number)) return nullptr;
   return number;
+}
+
+std::string to_text(const json::value& value) {
+  std::string out;
+  append(out, value);
+  return out;
 }
 
 std::string to_rfc3339(WallTime time) {
@@ -151,7 +192,7 @@ json::object shown(const std::map<std::string, std::uint64_t>& counts) {
 }
 
 Response json_response(const json::value& body, unsigned status) {
-  return {status, "application/json", json::serialize(body), {}};
+  return {status, "application/json", to_text(body), {}};
 }
 
 Response list_response(std::string_view name, json::array rows, const std::string& next) {

@@ -23,6 +23,9 @@ json::string shown(std::string_view bytes);
 // A finite number, or null.
 json::value shown(double number);
 
+// Compact, numbers as people write them (0.25 where Boost.JSON gives 2.5E-1).
+std::string to_text(const json::value& value);
+
 // "2026-11-22T05:40:00.123Z"
 std::string to_rfc3339(WallTime time);
 // With `Z` or a numeric offset, fraction optional.

@@ -74,7 +74,7 @@ std::string body_of(const results::VerdictChange& change) {
   body["after"] = shown(change.after);
   body["time"] = to_rfc3339(change.time);
   body["verdict"] = to_json(change.answer);
-  return json::serialize(body);
+  return to_text(body);
 }
 
 OutgoingCall call_of(const NotifierState& state, const Delivery& delivery) {

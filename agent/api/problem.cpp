@@ -39,7 +39,7 @@ Response problem(unsigned status, std::string_view detail, std::string_view type
   body["status"] = status;
   body["detail"] = shown(detail);
   if (!type.empty()) body["code"] = type;
-  return {status, "application/problem+json", json::serialize(body), {}};
+  return {status, "application/problem+json", to_text(body), {}};
 }
 
 }  // namespace shadowtap::api

@@ -2,15 +2,20 @@
 import {call, query} from './api.js';
 import {bar, count, h, ms, percent, sum, table, tag} from './dom.js';
 
+const kShownReasons = 4;
+const cut = (text) => (text.length > 110 ? `${text.slice(0, 110)}…` : text);
+
 function verdictPanel(verdict) {
   const need = (n) => `needs ${n.route ? `${n.route}: ` : ''}about ${count(n.comparisons)} more comparisons`
     + (n.eta_seconds ? `, ${Math.ceil(n.eta_seconds / 60)} min at this rate` : '');
   const lines = [...verdict.reasons, ...verdict.needs.map(need)];
+  const more = lines.length - kShownReasons;
   return h('section', {class: 'panel'},
     h('h2', null, 'Verdict ', tag(verdict.verdict)),
     h('p', {class: 'dim'}, `${count(verdict.compared)} compared since `,
       new Date(verdict.since).toLocaleString(), `, α = ${verdict.alpha}`),
-    lines.length ? h('ul', null, lines.map((line) => h('li', null, line))) : null);
+    lines.length ? h('ul', null, lines.slice(0, kShownReasons).map((line) => h('li', null, cut(line)))) : null,
+    more > 0 && h('p', {class: 'dim'}, `and ${more} more: see the findings`));
 }
 
 const kParts = [

@@ -43,7 +43,7 @@ std::string render_json(const Report& report) {
   out["version"] = report.version;
   out["time"] = to_rfc3339(report.time);
   out["services"] = std::move(services);
-  return json::serialize(out) + "\n";
+  return to_text(out) + "\n";
 }
 
 }  // namespace shadowtap::api

@@ -20,6 +20,14 @@ TEST(Json, NumbersThatAreNotFiniteAreNull) {
   EXPECT_EQ(shown(0.5).as_double(), 0.5);
 }
 
+TEST(Json, TextIsCompactAndReadsBack) {
+  const json::value value = json::parse(
+      R"({"a":[1,-2.5,0.25,1e300,true,null,{}],"q\"":"\u0001x","b":{"c":[[]],"d":18446744073709551615}})");
+  EXPECT_EQ(to_text(value),
+            R"({"a":[1,-2.5,0.25,1e+300,true,null,{}],"q\"":"\u0001x","b":{"c":[[]],"d":18446744073709551615}})");
+  EXPECT_EQ(json::parse(to_text(value)), value);
+}
+
 TEST(Json, TimesGoThereAndBack) {
   const WallTime time = WallTime(1'700'000'000'250ms);
   EXPECT_EQ(to_rfc3339(time), "2023-11-14T22:13:20.250Z");
