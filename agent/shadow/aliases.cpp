@@ -46,11 +46,13 @@ const boost::json::value* child(const boost::json::value& value, const std::stri
   const auto* array = value.if_array();
   std::size_t index = 0;
   const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), index);
-  if (array == nullptr || error != std::errc() || end != step.data() + step.size()) return nullptr;
+  if (array == nullptr || error != std::errc() || end != step.data() + step.size())
+    return nullptr;
   return array->if_contains(index);
 }
 
-std::optional<std::string> string_at(const boost::json::value& document, std::string_view path) {
+std::optional<std::string> string_at(const boost::json::value& document,
+                                     std::string_view path) {
   const boost::json::value* at = &document;
   for (const std::string& step : steps_of(path)) {
     at = child(*at, step);

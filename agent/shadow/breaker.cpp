@@ -44,7 +44,8 @@ void Breaker::open(Time now) {
 void Breaker::count(bool failure, Time now) {
   using std::chrono::seconds;
   if (window_.empty() || now - window_.back().start >= seconds(1)) window_.push_back({now});
-  while (now - window_.front().start > options_.window && window_.size() > 1) window_.pop_front();
+  while (now - window_.front().start > options_.window && window_.size() > 1)
+    window_.pop_front();
   ++window_.back().samples;
   if (failure) ++window_.back().failures;
 }

@@ -4,7 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cstring>
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace shadowtap::shadow {
@@ -12,13 +13,19 @@ namespace {
 
 using boost::asio::generic::stream_protocol;
 
-Time clock_now() { return Time::clock::now(); }
+Time clock_now() {
+  return Time::clock::now();
+}
 
 }  // namespace
 
-Connection::Connection(boost::asio::io_context& io, Owner& owner, const ConnectionLimits& limits,
-                       std::shared_ptr<TlsContext> tls)
-    : socket_(io), owner_(&owner), limits_(limits), tls_(std::move(tls)), parser_(limits.parser) {}
+Connection::Connection(boost::asio::io_context& io, Owner& owner,
+                       const ConnectionLimits& limits, std::shared_ptr<TlsContext> tls)
+    : socket_(io),
+      owner_(&owner),
+      limits_(limits),
+      tls_(std::move(tls)),
+      parser_(limits.parser) {}
 
 void Connection::open(std::vector<SocketAddress> addresses, std::size_t first, Time now) {
   addresses_ = std::move(addresses);
@@ -46,11 +53,10 @@ void Connection::try_next_address() {
     owner_->mark_failed();
   }
   socket_.non_blocking(true, error);
-  socket_.async_connect(
-      stream_protocol::endpoint(&peer_.storage, peer_.size),
-      [self = shared_from_this()](boost::system::error_code failed) {
-        if (self->state_ == State::kConnecting) self->on_connected(!failed);
-      });
+  socket_.async_connect(stream_protocol::endpoint(&peer_.storage, peer_.size),
+                        [self = shared_from_this()](boost::system::error_code failed) {
+                          if (self->state_ == State::kConnecting) self->on_connected(!failed);
+                        });
 }
 
 void Connection::on_connected(bool connected) {
@@ -63,11 +69,15 @@ void Connection::on_connected(bool connected) {
 
 void Connection::shake() {
   switch (wire_.handshake()) {
-    case Wire::Io::kDone: return become_ready();
-    case Wire::Io::kWantRead: return wait_readable();
-    case Wire::Io::kWantWrite: return wait_writable();
+    case Wire::Io::kDone:
+      return become_ready();
+    case Wire::Io::kWantRead:
+      return wait_readable();
+    case Wire::Io::kWantWrite:
+      return wait_writable();
     case Wire::Io::kClosed:
-    case Wire::Io::kFailed: break;
+    case Wire::Io::kFailed:
+      break;
   }
   close(http::AnswerError::kTls);
 }
@@ -101,11 +111,16 @@ void Connection::start_flight() {
 
 void Connection::flush() {
   switch (wire_.write(unsent_)) {
-    case Wire::Io::kDone: written_ = clock_now(); return;
-    case Wire::Io::kWantRead: return;  // on_readable() tries again
-    case Wire::Io::kWantWrite: return wait_writable();
+    case Wire::Io::kDone:
+      written_ = clock_now();
+      return;
+    case Wire::Io::kWantRead:
+      return;  // on_readable() tries again
+    case Wire::Io::kWantWrite:
+      return wait_writable();
     case Wire::Io::kClosed:
-    case Wire::Io::kFailed: break;
+    case Wire::Io::kFailed:
+      break;
   }
   // It may have answered before it hung up (413, 401): the read side says what it was.
   unsent_ = {};
@@ -196,7 +211,8 @@ void Connection::complete(bool more_bytes) {
   const Time now = clock_now();
   Owner* owner = owner_;
   const auto self = shared_from_this();
-  const bool reusable = parser_.reusable() && !parser_.upgraded() && !more_bytes && unsent_.empty();
+  const bool reusable =
+      parser_.reusable() && !parser_.upgraded() && !more_bytes && unsent_.empty();
   answer_.response = parser_.take();
   answer_.round_trip = round_trip(now);
   Flight flight = *std::exchange(flight_, std::nullopt);
@@ -225,6 +241,12 @@ Duration Connection::round_trip(Time now) {
   }
   round_trip_read_ = now;
   return round_trip_;
+}
+
+bool Connection::hung_up() {
+  char byte = 0;
+  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
 bool Connection::overdue(Time now) {

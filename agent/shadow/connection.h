@@ -74,6 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void open(std::vector<SocketAddress> addresses, std::size_t first, Time now);
   // When ready: at once. While it is being opened: as soon as it is ready.
   void send(Flight flight);
+  // Ready, but the target has closed it and the event has not come yet.
+  bool hung_up();
   // A deadline passed: ends the flight as a time-out.
   bool overdue(Time now);
   // Ends the flight, if any, with that error; tells the owner.

@@ -59,7 +59,7 @@ struct TargetStatus {
   std::string name;
   std::string url;
   TargetState state;
-  WallTime since;                     // of that state
+  WallTime since;                      // of that state
   std::optional<WallTime> next_probe;  // while open
   bool insecure = false;
   std::uint64_t answered = 0;
@@ -68,10 +68,10 @@ struct TargetStatus {
   std::uint64_t connections_opened = 0;
   std::size_t queued = 0;
   std::size_t in_flight = 0;
-  std::uint64_t order_waits_cut = 0;   // sent although a predecessor had not ended
-  std::uint64_t retried = 0;           // on a fresh connection, after a stale pooled one
-  std::uint64_t mark_failures = 0;     // sockets that could not get our mark
-  std::uint64_t withdrawn = 0;         // accepted, then not sent (NotComparable)
+  std::uint64_t order_waits_cut = 0;  // sent although a predecessor had not ended
+  std::uint64_t retried = 0;          // on a fresh connection, after a stale pooled one
+  std::uint64_t mark_failures = 0;    // sockets that could not get our mark
+  std::uint64_t withdrawn = 0;        // accepted, then not sent (NotComparable)
   std::optional<WallTime> expires;
 };
 
@@ -93,8 +93,8 @@ struct ImpactSide {
 struct ImpactReport {
   ImpactSide with_shadows;
   ImpactSide without_shadows;
-  double harm_ms = 0;       // mean of (on - off) over paired windows
-  double interval_ms = 0;   // half width of its interval
+  double harm_ms = 0;      // mean of (on - off) over paired windows
+  double interval_ms = 0;  // half width of its interval
   std::uint64_t windows = 0;
   enum class Verdict : std::uint8_t { kUnknown, kNone, kHarm } verdict = Verdict::kUnknown;
   std::string interval;  // in words
@@ -145,20 +145,17 @@ class Dispatcher {
 struct ServiceContext {
   std::string name;
   std::uint16_t shard = 0;
-  std::uint16_t shards = 1;             // service rates are split evenly
-  SharedLimits* limits = nullptr;       // none: no limits over all targets
-  Resolver* resolver = nullptr;         // none: literal addresses and Unix sockets only
-  std::uint64_t seed = 0;               // the same in all shards: random off windows agree
+  std::uint16_t shards = 1;        // service rates are split evenly
+  SharedLimits* limits = nullptr;  // none: no limits over all targets
+  Resolver* resolver = nullptr;    // none: literal addresses and Unix sockets only
+  std::uint64_t seed = 0;          // the same in all shards: random off windows agree
 };
 
 // Fails on a URL, pattern, file or certificate that cannot be used; never because a
 // target cannot be reached.
-Result<std::unique_ptr<Dispatcher>> make_dispatcher(boost::asio::io_context& io,
-                                                    ServiceContext context,
-                                                    SelectOptions select,
-                                                    DispatchOptions dispatch,
-                                                    std::vector<TargetOptions> targets,
-                                                    AnswerSink& sink);
+Result<std::unique_ptr<Dispatcher>> make_dispatcher(
+    boost::asio::io_context& io, ServiceContext context, SelectOptions select,
+    DispatchOptions dispatch, std::vector<TargetOptions> targets, AnswerSink& sink);
 
 // The same checks without making anything (for --check-config and the API).
 Result<> validate(const SelectOptions& select);

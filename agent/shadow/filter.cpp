@@ -13,7 +13,8 @@ namespace shadowtap::shadow {
 namespace {
 
 // GET is not always safe. Words, not whole segments: "/user/logout-all" is meant too.
-constexpr const char* kBuiltInDeny = "(?i)(log[-_]?out|sign[-_]?out|unsubscribe|confirm|verify)";
+constexpr const char* kBuiltInDeny =
+    "(?i)(log[-_]?out|sign[-_]?out|unsubscribe|confirm|verify)";
 
 // Frameworks take the method from here; a GET that says DELETE is a DELETE.
 constexpr std::array<std::string_view, 3> kMethodOverrides{
@@ -120,11 +121,13 @@ Result<> Filter::compile(const SelectOptions& options) {
         {condition.name, compile_pattern(condition.pattern, outcome), condition.deny});
   }
   built_in_deny_ = compile_pattern(kBuiltInDeny, outcome);
-  const bool named = options.sample_by == SampleBy::kHeader || options.sample_by == SampleBy::kCookie;
+  const bool named =
+      options.sample_by == SampleBy::kHeader || options.sample_by == SampleBy::kCookie;
   if (named && options.sample_name.empty()) {
     return plain_error("sample_by header or cookie needs its name");
   }
-  if (options.sample < 0 || options.sample > 100) return plain_error("sample is not within 0 and 100");
+  if (options.sample < 0 || options.sample > 100)
+    return plain_error("sample is not within 0 and 100");
   return outcome;
 }
 
@@ -182,9 +185,9 @@ bool Filter::path_allowed(std::string_view target) const {
                    [&](const MethodRule& rule) { return names_it(rule.path); })) {
     return false;
   }
-  return allow_.empty() || std::any_of(allow_.begin(), allow_.end(), [&](const Pattern& pattern) {
-           return found(*pattern.compiled, path);
-         });
+  return allow_.empty() ||
+         std::any_of(allow_.begin(), allow_.end(),
+                     [&](const Pattern& pattern) { return found(*pattern.compiled, path); });
 }
 
 bool Filter::conditions_hold(const http::Request& request) const {
@@ -205,7 +208,8 @@ bool Filter::sampled(const http::Exchange& exchange, double percent) const {
   if (sample_by_ == SampleBy::kRequest) hash = mix(exchange.id);
   std::optional<std::string_view> value;
   if (sample_by_ == SampleBy::kHeader) value = exchange.request.headers.find(sample_name_);
-  if (sample_by_ == SampleBy::kCookie) value = cookie_of(exchange.request.headers, sample_name_);
+  if (sample_by_ == SampleBy::kCookie)
+    value = cookie_of(exchange.request.headers, sample_name_);
   if (value) hash = hash_text(*value);
   return unit_interval(hash) * 100 < percent;
 }
@@ -215,7 +219,8 @@ std::string_view path_of(std::string_view target) {
   return local.substr(0, local.find_first_of("?#"));
 }
 
-std::optional<std::string_view> cookie_of(const http::HeaderList& headers, std::string_view name) {
+std::optional<std::string_view> cookie_of(const http::HeaderList& headers,
+                                          std::string_view name) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     if (!equal_ignoring_case(headers.name(i), "cookie")) continue;
     std::string_view rest = headers.value(i);

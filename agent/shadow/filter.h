@@ -74,6 +74,7 @@ class Filter {
 // The path of a request target, without query; of an absolute form, what follows the host.
 std::string_view path_of(std::string_view target);
 // A cookie's value in a Cookie line, or nothing.
-std::optional<std::string_view> cookie_of(const http::HeaderList& headers, std::string_view name);
+std::optional<std::string_view> cookie_of(const http::HeaderList& headers,
+                                          std::string_view name);
 
 }  // namespace shadowtap::shadow

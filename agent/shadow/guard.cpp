@@ -21,7 +21,9 @@ constexpr Duration kMaxRest = 60s;
 constexpr double kLeastShare = 1.0 / 16;
 constexpr std::array<double, 2> kQuantiles{0.9, 0.99};
 
-double ms(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+double ms(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e6;
+}
 
 }  // namespace
 

@@ -13,7 +13,9 @@ constexpr double kMaxMs = 1000;  // one stall must not outweigh a day
 constexpr std::uint64_t kMinInBlock = 3;
 constexpr std::uint64_t kMinWindows = 8;
 
-double ms(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+double ms(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e6;
+}
 
 // Wider than a t-interval of 99 %, because it is looked at again and again.
 double half_width(std::uint64_t n, double squares) {
@@ -65,7 +67,8 @@ ImpactReport Impact::report() const {
   report.without_shadows = side_of(off_);
   report.windows = windows_;
   if (windows_ < kMinWindows) {
-    report.interval = fmt::format("{} of {} windows without shadows seen", windows_, kMinWindows);
+    report.interval =
+        fmt::format("{} of {} windows without shadows seen", windows_, kMinWindows);
     return report;
   }
   report.harm_ms = mean_;
@@ -75,8 +78,9 @@ ImpactReport Impact::report() const {
   const bool small = mean_ + report.interval_ms < std::max(1.0, off_mean / 10);
   if (small) report.verdict = ImpactReport::Verdict::kNone;
   if (above && !small) report.verdict = ImpactReport::Verdict::kHarm;
-  report.interval = fmt::format("mean with shadows minus without: {:+.2f} ms ± {:.2f} ms ({} windows)",
-                                mean_, report.interval_ms, windows_);
+  report.interval =
+      fmt::format("mean with shadows minus without: {:+.2f} ms ± {:.2f} ms ({} windows)", mean_,
+                  report.interval_ms, windows_);
   return report;
 }
 

@@ -34,11 +34,7 @@ Lane::~Lane() = default;
 void Lane::set_first(std::unique_ptr<Target> target) {
   retire(std::exchange(first_, std::move(target)));
   if (first_) return pump(Time::clock::now());
-  std::vector<http::ExchangeId> waiting;
-  for (const auto& [id, shot] : shots_) {
-    if (shot.stage != Stage::kFlying) waiting.push_back(id);
-  }
-  for (const http::ExchangeId id : waiting) give_up(id, http::NotComparable::kShuttingDown);
+  withdraw(http::NotComparable::kShuttingDown);
 }
 
 void Lane::set_second(std::unique_ptr<Target> target) {
@@ -49,8 +45,8 @@ void Lane::retire(std::unique_ptr<Target> target) {
   if (target && !target->idle()) retired_.push_back(std::move(target));
 }
 
-void Lane::accept(const http::Exchange& exchange, const http::Request& request, bool with_second,
-                  bool in_order, Time now) {
+void Lane::accept(const http::Exchange& exchange, const http::Request& request,
+                  bool with_second, bool in_order, Time now) {
   const http::ExchangeId id = exchange.id;
   Shot& shot = shots_[id];
   shot.exchange = &exchange;
@@ -73,7 +69,8 @@ void Lane::enter(http::ExchangeId id, Shot& shot, Time now) {
   shot.stage = Stage::kHeld;
   shot.waiting_since = now;
   by_age_.emplace_back(now, id);
-  if (shot.in_order && !gate_.enter(id, exchange.connection, exchange.request_first, now)) return;
+  if (shot.in_order && !gate_.enter(id, exchange.connection, exchange.request_first, now))
+    return;
   shot.stage = Stage::kQueued;
   queue_.push_back(id);
 }
@@ -154,12 +151,15 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
   if (!first_) return give_up(id, http::NotComparable::kShuttingDown), true;
   if (shot.at_head_since == Time{}) shot.at_head_since = now;
   switch (first_->probe(now)) {
-    case Target::Admission::kNoSlot: return false;
+    case Target::Admission::kNoSlot:
+      return false;
     case Target::Admission::kOpen:
       return end_untried(id, http::AnswerError::kCircuitOpen, now), true;
-    case Target::Admission::kDns: return end_untried(id, http::AnswerError::kDns, now), true;
+    case Target::Admission::kDns:
+      return end_untried(id, http::AnswerError::kDns, now), true;
     case Target::Admission::kRate:
-    case Target::Admission::kNow: break;
+    case Target::Admission::kNow:
+      break;
   }
   const bool patient = now - shot.at_head_since < kPairWait;
   const bool together = shot.second_wanted && second_ &&
@@ -167,11 +167,14 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
                         second_->probe(now) != Target::Admission::kDns;
   if (together && patient && !both_warm(now)) return false;
   switch (first_->admit(now)) {
-    case Target::Admission::kNow: break;
-    case Target::Admission::kRate: return give_up(id, http::Refused::kRate), true;
+    case Target::Admission::kNow:
+      break;
+    case Target::Admission::kRate:
+      return give_up(id, http::Refused::kRate), true;
     case Target::Admission::kNoSlot:
     case Target::Admission::kOpen:
-    case Target::Admission::kDns: return false;
+    case Target::Admission::kDns:
+      return false;
   }
   send_both(id, shot, together && second_->admit(now) == Target::Admission::kNow, now);
   return true;
@@ -317,13 +320,17 @@ void Lane::drop_overdue(std::deque<std::pair<Time, http::ExchangeId>>& ages, Sta
   }
 }
 
-void Lane::stop() {
-  stopping_ = true;
+void Lane::withdraw(const TargetOutcome& outcome) {
   std::vector<http::ExchangeId> waiting;
   for (const auto& [id, shot] : shots_) {
     if (shot.stage != Stage::kFlying) waiting.push_back(id);
   }
-  for (const http::ExchangeId id : waiting) give_up(id, http::NotComparable::kShuttingDown);
+  for (const http::ExchangeId id : waiting) give_up(id, outcome);
+}
+
+void Lane::stop() {
+  stopping_ = true;
+  withdraw(http::NotComparable::kShuttingDown);
   if (first_) first_->stop();
   if (second_) second_->stop();
   for (const auto& target : retired_) target->stop();

@@ -53,6 +53,8 @@ class Lane final : public Target::Owner {
               bool in_order, Time now);
   void original_ended(const http::Exchange& exchange, bool complete, Time now);
   void tick(Time now);
+  // Ends all that waits with that outcome; what flies goes on.
+  void withdraw(const TargetOutcome& outcome);
   void stop();
 
   // Nothing waits or flies.
@@ -106,8 +108,8 @@ class Lane final : public Target::Owner {
   void note(http::ExchangeId id, std::optional<HandedOut> HandedOutBy::*whose,
             const http::Response& response);
   void retire(std::unique_ptr<Target> target);
-  void drop_overdue(std::deque<std::pair<Time, http::ExchangeId>>& ages, Stage first, Stage last,
-                    Duration patience, const TargetOutcome& outcome, Time now);
+  void drop_overdue(std::deque<std::pair<Time, http::ExchangeId>>& ages, Stage first,
+                    Stage last, Duration patience, const TargetOutcome& outcome, Time now);
 
   Owner& owner_;
   Role first_role_;

@@ -81,8 +81,8 @@ pid_t spawn_shell(const std::string& command, int channel) {
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                            POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   std::string text = command;
   std::string shell = "sh";
   std::string flag = "-c";
@@ -158,7 +158,8 @@ class Middleware::Child : public std::enable_shared_from_this<Child> {
       if (sent < 0) break;  // full, or the read side will tell that it is gone
       written_ += static_cast<std::size_t>(sent);
     }
-    if (unwritten() == 0 || written_ > (1 << 20)) unwritten_.erase(0, std::exchange(written_, 0));
+    if (unwritten() == 0 || written_ > (1 << 20))
+      unwritten_.erase(0, std::exchange(written_, 0));
     if (unwritten() == 0 || waiting_to_write_) return;
     waiting_to_write_ = true;
     descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
@@ -225,8 +226,12 @@ Middleware::~Middleware() {
   for (const int pid : unreaped_) ::waitpid(pid, nullptr, 0);
 }
 
-bool Middleware::running() const { return child_ != nullptr; }
-std::size_t Middleware::waiting() const { return waiting_->since.size(); }
+bool Middleware::running() const {
+  return child_ != nullptr;
+}
+std::size_t Middleware::waiting() const {
+  return waiting_->since.size();
+}
 
 void Middleware::start(Time now) {
   int pair[2];
@@ -262,7 +267,8 @@ void Middleware::offer(const http::Exchange& exchange) {
 
 void Middleware::tell_original(const http::Exchange& exchange) {
   const Duration latency = exchange.response_first - exchange.request_last;
-  if (!exchange.original || write_line(2, exchange.id, latency, raw_bytes(*exchange.original))) {
+  if (!exchange.original ||
+      write_line(2, exchange.id, latency, raw_bytes(*exchange.original))) {
     return;
   }
   untold_.add();
@@ -276,10 +282,9 @@ bool Middleware::write_line(int type, http::ExchangeId id, Duration latency,
                             const std::string& http) {
   if (!child_ || child_->unwritten() + 2 * http.size() > limits_.max_unwritten) return false;
   const auto time = std::chrono::system_clock::now().time_since_epoch();
-  const std::string meta =
-      fmt::format("{} {:024x} {} {}\n", type, id,
-                  std::chrono::duration_cast<std::chrono::nanoseconds>(time).count(),
-                  latency.count());
+  const std::string meta = fmt::format(
+      "{} {:024x} {} {}\n", type, id,
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time).count(), latency.count());
   std::string line;
   line.reserve(2 * (meta.size() + http.size()) + 1);
   append_hex(line, meta);

@@ -4,27 +4,36 @@ namespace shadowtap::shadow {
 
 const char* to_string(Role role) {
   switch (role) {
-    case Role::kCandidate: return "candidate";
-    case Role::kSecondary: return "secondary";
-    case Role::kMirror: return "mirror";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kSecondary:
+      return "secondary";
+    case Role::kMirror:
+      return "mirror";
   }
   return "?";
 }
 
 const char* to_string(TargetState state) {
   switch (state) {
-    case TargetState::kUp: return "up";
-    case TargetState::kFailing: return "failing";
-    case TargetState::kOpen: return "open";
+    case TargetState::kUp:
+      return "up";
+    case TargetState::kFailing:
+      return "failing";
+    case TargetState::kOpen:
+      return "open";
   }
   return "?";
 }
 
 const char* to_string(ImpactReport::Verdict verdict) {
   switch (verdict) {
-    case ImpactReport::Verdict::kUnknown: return "unknown";
-    case ImpactReport::Verdict::kNone: return "none";
-    case ImpactReport::Verdict::kHarm: return "harm";
+    case ImpactReport::Verdict::kUnknown:
+      return "unknown";
+    case ImpactReport::Verdict::kNone:
+      return "none";
+    case ImpactReport::Verdict::kHarm:
+      return "harm";
   }
   return "?";
 }

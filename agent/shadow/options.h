@@ -59,10 +59,10 @@ struct TargetOptions {
   Duration first_byte_timeout = 5s;
   Duration timeout = 5s;  // whole answer
   std::size_t concurrency = 64;
-  std::size_t queue = 1024;      // drop-oldest beyond
-  Duration max_wait = 2s;        // staleness: longer in the queue is `stale`
-  double rate = 0;               // requests per second; 0: no limit
-  bool original_host = true;     // Host as captured; false: the target's
+  std::size_t queue = 1024;   // drop-oldest beyond
+  Duration max_wait = 2s;     // staleness: longer in the queue is `stale`
+  double rate = 0;            // requests per second; 0: no limit
+  bool original_host = true;  // Host as captured; false: the target's
   std::vector<NameValue> set_headers;
   std::vector<SecretHeader> secret_headers;
   std::vector<std::string> remove_headers;
@@ -148,15 +148,15 @@ struct DispatchOptions {
   ImpactOptions impact;
   std::optional<Duration> expires;  // sending stops, observing goes on
   std::vector<SessionAlias> aliases;
-  std::string middleware;  // a command line for the shell; empty: none
+  std::string middleware;            // a command line for the shell; empty: none
   Duration middleware_timeout = 1s;  // what it does not give back by then, it dropped
-  std::uint32_t mark = 0x5ad0000;  // SO_MARK; clear of 0x4000/0x8000, 0x0f00 and 1337; 0: none
+  std::uint32_t mark = 0x5ad0000;   // SO_MARK; clear of 0x4000/0x8000, 0x0f00 and 1337; 0: none
   Duration original_timeout = 30s;  // an original not complete by then is a timeout
 };
 
 // Over all targets and services of this agent.
 struct GlobalLimits {
-  double rate = 0;               // requests per second; 0: no limit
+  double rate = 0;                // requests per second; 0: no limit
   std::size_t max_in_flight = 0;  // 0: no limit
 };
 

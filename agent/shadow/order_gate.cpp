@@ -69,7 +69,8 @@ void OrderGate::free_happened(std::vector<http::ExchangeId>& freed) {
   }
 }
 
-void OrderGate::release(http::ExchangeId id, Entry& entry, std::vector<http::ExchangeId>& freed) {
+void OrderGate::release(http::ExchangeId id, Entry& entry,
+                        std::vector<http::ExchangeId>& freed) {
   entry.holding = false;
   --held_;
   waiting_by_begin_.erase({entry.began, id});

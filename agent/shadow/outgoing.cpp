@@ -20,7 +20,7 @@ namespace {
 // RFC 9110 section 7.6.1 and what proxies add to it. Trailer and Transfer-Encoding come
 // back where the body is chunked again.
 constexpr std::array<std::string_view, 8> kHopByHop{
-    "connection", "keep-alive", "proxy-connection", "te",
+    "connection", "keep-alive",          "proxy-connection",   "te",
     "upgrade",    "proxy-authorization", "proxy-authenticate", "http2-settings"};
 
 bool is_one_of(std::string_view name, const auto& names) {
@@ -58,9 +58,8 @@ std::string edit_query(std::string_view target, const std::vector<NameValue>& se
     const std::string_view name = pair.substr(0, pair.find('='));
     rest = ampersand == std::string_view::npos ? "" : rest.substr(ampersand + 1);
     if (std::find(removed.begin(), removed.end(), name) != removed.end()) continue;
-    const auto change = std::find_if(set.begin(), set.end(), [name](const NameValue& entry) {
-      return entry.name == name;
-    });
+    const auto change = std::find_if(
+        set.begin(), set.end(), [name](const NameValue& entry) { return entry.name == name; });
     if (change == set.end()) {
       append(pair);
       continue;
@@ -79,7 +78,8 @@ Result<std::string> read_secret(const SecretHeader& secret) {
   if (secret.file.empty()) {
     const char* value = std::getenv(secret.environment.c_str());
     if (value != nullptr) return std::string(value);
-    return plain_error("header " + secret.name + ": no environment variable " + secret.environment);
+    return plain_error("header " + secret.name + ": no environment variable " +
+                       secret.environment);
   }
   std::ifstream file(secret.file);
   if (!file) return errno_error("header " + secret.name + ": read " + secret.file);
@@ -95,7 +95,8 @@ bool may_alias_body(const http::Request& request) {
          !request.headers.find("content-encoding");
 }
 
-void append_chunked_body(std::string& out, std::string_view body, const http::Request& request) {
+void append_chunked_body(std::string& out, std::string_view body,
+                         const http::Request& request) {
   if (!body.empty()) {
     fmt::format_to(std::back_inserter(out), "{:x}\r\n", body.size());
     out.append(body).append("\r\n");
@@ -119,7 +120,8 @@ Outgoing::Outgoing(Outgoing&&) noexcept = default;
 Outgoing& Outgoing::operator=(Outgoing&&) noexcept = default;
 Outgoing::~Outgoing() = default;
 
-Result<Outgoing> Outgoing::create(const TargetOptions& options, const TargetUrl& url, Trace trace) {
+Result<Outgoing> Outgoing::create(const TargetOptions& options, const TargetUrl& url,
+                                  Trace trace) {
   Outgoing out;
   out.role_ = options.role;
   out.base_ = url.base;
@@ -142,7 +144,8 @@ Result<Outgoing> Outgoing::create(const TargetOptions& options, const TargetUrl&
   }
   if (auto read = out.read_secrets(options); !read) return read.error();
   for (const NameValue& line : out.set_headers_) {
-    if (line.name.empty() || (line.name + line.value).find_first_of("\r\n") != std::string::npos) {
+    if (line.name.empty() ||
+        (line.name + line.value).find_first_of("\r\n") != std::string::npos) {
       return plain_error("header '" + line.name + "' is empty or has a line break");
     }
   }
@@ -162,7 +165,8 @@ std::string Outgoing::compose(const http::Request& request, http::ExchangeId id,
                               const Substitution* aliases) const {
   if (aliases != nullptr && aliases->empty()) aliases = nullptr;
   std::string out;
-  out.reserve(256 + request.headers.bytes() + request.target.size() + request.body.bytes.size());
+  out.reserve(256 + request.headers.bytes() + request.target.size() +
+              request.body.bytes.size());
   const std::string target = target_of(request);
   out.append(request.method).append(" ");
   out.append(aliases == nullptr ? target : aliases->apply(target));
@@ -213,9 +217,9 @@ void Outgoing::append_headers(std::string& out, const http::Request& request,
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     const std::string_view name = request.headers.name(i);
     std::string_view value = request.headers.value(i);
-    const auto change =
-        std::find_if(set_headers_.begin(), set_headers_.end(),
-                     [name](const NameValue& line) { return equal_ignoring_case(line.name, name); });
+    const auto change = std::find_if(
+        set_headers_.begin(), set_headers_.end(),
+        [name](const NameValue& line) { return equal_ignoring_case(line.name, name); });
     if (change != set_headers_.end()) {
       const auto index = static_cast<std::size_t>(change - set_headers_.begin());
       if (!set[index]) append_line(out, name, change->value);

@@ -35,7 +35,8 @@ class Substitution {
 class Outgoing {
  public:
   // Reads secret headers now; fails on a pattern, file or variable that is not there.
-  static Result<Outgoing> create(const TargetOptions& options, const TargetUrl& url, Trace trace);
+  static Result<Outgoing> create(const TargetOptions& options, const TargetUrl& url,
+                                 Trace trace);
   Outgoing(Outgoing&&) noexcept;
   Outgoing& operator=(Outgoing&&) noexcept;
   ~Outgoing();

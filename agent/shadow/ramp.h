@@ -20,7 +20,8 @@ class RampProgress {
   bool held() const { return held_; }
   double percent() const {
     if (ramp_.over <= Duration::zero()) return ramp_.to;
-    const double part = static_cast<double>(run_.count()) / static_cast<double>(ramp_.over.count());
+    const double part =
+        static_cast<double>(run_.count()) / static_cast<double>(ramp_.over.count());
     return ramp_.from + (ramp_.to - ramp_.from) * std::min(1.0, part);
   }
 

@@ -30,7 +30,8 @@ std::optional<std::string> redirect_target(const http::Response& response,
   std::string_view location = line->substr(0, line->find('#'));
   if (location.find_first_of(" \t\r\n") != std::string_view::npos) return std::nullopt;
   const auto scheme = location.find("://");
-  const bool absolute = scheme != std::string_view::npos && scheme < location.find_first_of("/?");
+  const bool absolute =
+      scheme != std::string_view::npos && scheme < location.find_first_of("/?");
   if (absolute || location.starts_with("//")) {
     location.remove_prefix(absolute ? scheme + 3 : 2);
     const auto end = location.find_first_of("/?");

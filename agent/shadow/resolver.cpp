@@ -75,7 +75,8 @@ std::optional<SocketAddress> literal_address(const std::string& host, std::uint1
 SocketAddress unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
+  std::memcpy(address.sun_path, path.data(),
+              std::min(path.size(), sizeof address.sun_path - 1));
   return from_sockaddr(reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
@@ -100,9 +101,8 @@ struct Resolver::State {
 
 std::optional<Resolver::State::Name> Resolver::State::take_due(Time now, Time& next) {
   std::erase_if(names, [](const Name& name) { return name.published.expired(); });
-  const auto first = std::min_element(names.begin(), names.end(), [](const Name& a, const Name& b) {
-    return a.due < b.due;
-  });
+  const auto first = std::min_element(
+      names.begin(), names.end(), [](const Name& a, const Name& b) { return a.due < b.due; });
   next = first == names.end() ? now + std::chrono::hours(1) : first->due;
   if (first == names.end() || first->due > now) return std::nullopt;
   Name name = *first;
@@ -140,11 +140,12 @@ Resolver::~Resolver() {
   state_->changed.notify_all();
 }
 
-std::shared_ptr<const ResolvedName> Resolver::follow(const std::string& host, std::uint16_t port,
-                                                     Duration interval) {
+std::shared_ptr<const ResolvedName> Resolver::follow(const std::string& host,
+                                                     std::uint16_t port, Duration interval) {
   auto name = std::make_shared<ResolvedName>();
   const std::lock_guard lock(state_->mutex);
-  state_->names.push_back({host, port, std::max<Duration>(interval, std::chrono::milliseconds(10)),
+  state_->names.push_back({host, port,
+                           std::max<Duration>(interval, std::chrono::milliseconds(10)),
                            Time::clock::now(), name});
   if (!started_) std::thread(State::run, state_).detach();
   started_ = true;

@@ -3,29 +3,16 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "agent/shadow/raw_message.h"
-
 namespace shadowtap::shadow {
 namespace {
 
 constexpr std::size_t kReadBuffer = 64 << 10;
 
-// Holds hand-over back as long as it lives.
-class Depth {
- public:
-  explicit Depth(int& depth) : depth_(depth) { ++depth_; }
-  ~Depth() { --depth_; }
-  Depth(const Depth&) = delete;
-
- private:
-  int& depth_;
-};
-
 }  // namespace
 
 ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext context,
-                                     SelectOptions select, DispatchOptions dispatch, Filter filter,
-                                     AnswerSink& sink)
+                                     SelectOptions select, DispatchOptions dispatch,
+                                     Filter filter, AnswerSink& sink)
     : io_(io),
       context_(std::move(context)),
       select_(std::move(select)),
@@ -139,55 +126,6 @@ void ServiceDispatcher::accept(const http::Exchange& exchange, const http::Reque
   for (const auto& [name, lane] : mirrors_) lane->accept(exchange, request, false, true, now);
 }
 
-// What came back is a request like any other: it may have become one that must not be sent.
-void ServiceDispatcher::passed(http::ExchangeId id, http::Request request) {
-  const Depth depth(depth_);
-  const auto found = offered_.find(id);
-  if (found == offered_.end()) return;
-  const Decision decision = filter_.decide_resend(request);
-  if (!std::holds_alternative<Send>(decision)) return withhold(id, http::NotComparable::kMiddleware);
-  found->second.request = std::make_unique<http::Request>(std::move(request));
-  hand_on(found->second, Time::clock::now());
-}
-
-// Targets may have come and gone meanwhile; answers are owed to those that were promised.
-void ServiceDispatcher::hand_on(Offered& offered, Time now) {
-  const http::Exchange& exchange = *offered.exchange;
-  const http::Request& request = *offered.request;
-  const auto through = [&](Lane& lane, bool second, bool in_order) {
-    lane.accept(exchange, request, second, in_order, now);
-    if (offered.original_over) lane.original_ended(exchange, offered.original_complete, now);
-  };
-  if (offered.candidate && compared_.first() != nullptr) {
-    through(compared_, offered.second, offered.in_order);
-  } else if (offered.candidate) {
-    deliver(exchange.id, Role::kCandidate, http::NotComparable::kShuttingDown);
-    if (offered.second) deliver(exchange.id, Role::kSecondary, http::NotComparable::kShuttingDown);
-  }
-  for (const std::string& name : offered.mirrors) {
-    const auto lane = mirrors_.find(name);
-    if (lane != mirrors_.end()) {
-      through(*lane->second, false, true);
-    } else {
-      deliver(exchange.id, Role::kMirror, http::NotComparable::kShuttingDown);
-    }
-  }
-}
-
-void ServiceDispatcher::dropped(http::ExchangeId id) {
-  const Depth depth(depth_);
-  withhold(id, http::NotComparable::kMiddleware);
-}
-
-void ServiceDispatcher::withhold(http::ExchangeId id, http::NotComparable reason) {
-  const auto found = offered_.find(id);
-  if (found == offered_.end() || found->second.request) return;
-  const Offered& offered = found->second;
-  if (offered.candidate) deliver(id, Role::kCandidate, reason);
-  if (offered.second) deliver(id, Role::kSecondary, reason);
-  for (std::size_t i = 0; i < offered.mirrors.size(); ++i) deliver(id, Role::kMirror, reason);
-}
-
 void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool complete) {
   const Depth depth(depth_);
   const Time now = Time::clock::now();
@@ -204,8 +142,8 @@ void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool comp
 
 void ServiceDispatcher::observe(Duration latency, int status, Time now) {
   const OffWindows::Phase phase = off_windows_.at(now);
-  const bool sending = has_targets() && !paused_ && !stopped_ && !sending_expired() &&
-                       guard_.share() > 0;
+  const bool sending =
+      has_targets() && !paused_ && !stopped_ && !sending_expired() && guard_.share() > 0;
   const bool error = status >= 500;
   if (sending) impact_.observe(latency, error, phase);
   const bool mixed = phase.into < latency;  // it saw something of on and off
@@ -242,6 +180,15 @@ void ServiceDispatcher::remove_expired(Time now) {
   for (const auto& [role, name] : over) remove_target(role, name);
 }
 
+// The panic button: what waits is not sent any more either.
+void ServiceDispatcher::set_paused(bool paused) {
+  const Depth depth(depth_);
+  paused_ = paused;
+  if (!paused) return;
+  compared_.withdraw(http::Refused::kStale);
+  for (const auto& [name, lane] : mirrors_) lane->withdraw(http::Refused::kStale);
+}
+
 Result<> ServiceDispatcher::apply(const SelectOptions& select) {
   auto filter = Filter::create(select, share());
   if (!filter) return filter.error();
@@ -261,7 +208,9 @@ Result<> ServiceDispatcher::put_target(const TargetOptions& options) {
   Lane* lane = &compared_;
   if (mirror) {
     const auto found = mirrors_.find(options.name);
-    if (found == mirrors_.end()) fresh = std::make_unique<Lane>(static_cast<Lane::Owner&>(*this), Role::kMirror, dispatch_);
+    Lane::Owner& owner = *this;
+    if (found == mirrors_.end())
+      fresh = std::make_unique<Lane>(owner, Role::kMirror, dispatch_);
     lane = fresh ? fresh.get() : found->second.get();
   }
   auto target = Target::create({io_, *lane, context_, read_buffer_}, options, dispatch_);
@@ -320,7 +269,9 @@ bool ServiceDispatcher::sending_expired() const {
   return dispatch_.expires && now_ - started_ >= *dispatch_.expires;
 }
 
-ImpactReport ServiceDispatcher::impact() const { return impact_.report(); }
+ImpactReport ServiceDispatcher::impact() const {
+  return impact_.report();
+}
 
 void ServiceDispatcher::deliver(http::ExchangeId id, Role role, TargetOutcome outcome) {
   deliveries_.push_back({id, role, std::move(outcome)});
@@ -345,37 +296,6 @@ void ServiceDispatcher::flush_later() {
     flush_posted_ = false;
     flush();
   });
-}
-
-void ServiceDispatcher::account(const Delivery& delivery) {
-  const auto found = offered_.find(delivery.id);
-  if (found == offered_.end()) return;
-  const auto* answer = std::get_if<http::Answer>(&delivery.outcome);
-  if (answer != nullptr && answer->ok() && delivery.role == Role::kCandidate) {
-    found->second.answer = raw_bytes(answer->response);
-    found->second.answer_latency = answer->to_first_byte;
-    tell_answer(delivery.id, found->second);
-  }
-  --found->second.unanswered;
-  forget_if_over(delivery.id);
-}
-
-void ServiceDispatcher::tell_answer(http::ExchangeId id, Offered& offered) {
-  if (!offered.original_over || offered.answer.empty()) return;
-  middleware_->tell_answer(id, offered.answer_latency, std::exchange(offered.answer, {}));
-}
-
-// The middleware is shown the original even where the targets were quicker.
-void ServiceDispatcher::forget_if_over(http::ExchangeId id) {
-  const auto found = offered_.find(id);
-  if (found == offered_.end() || found->second.unanswered > 0) return;
-  if (found->second.original_over) offered_.erase(found);
-}
-
-std::optional<MiddlewareStatus> ServiceDispatcher::middleware() const {
-  if (!middleware_) return std::nullopt;
-  return MiddlewareStatus{middleware_->running(), middleware_->starts(), middleware_->dropped(),
-                          middleware_->untold()};
 }
 
 // The sink may submit again from within.
@@ -404,38 +324,6 @@ void ServiceDispatcher::end_lanes() {
   compared_.stop();
   for (const auto& [name, lane] : mirrors_) lane->stop();
   for (const auto& lane : leaving_) lane->stop();
-}
-
-Result<std::unique_ptr<Dispatcher>> make_dispatcher(boost::asio::io_context& io,
-                                                    ServiceContext context, SelectOptions select,
-                                                    DispatchOptions dispatch,
-                                                    std::vector<TargetOptions> targets,
-                                                    AnswerSink& sink) {
-  auto filter = Filter::create(select, 1.0 / context.shards);
-  if (!filter) return filter.error();
-  auto made = std::make_unique<ServiceDispatcher>(io, std::move(context), std::move(select),
-                                                  std::move(dispatch), std::move(*filter), sink);
-  for (const TargetOptions& target : targets) {
-    if (auto put = made->put_target(target); !put) return put.error();
-  }
-  return std::unique_ptr<Dispatcher>(std::move(made));
-}
-
-Result<> validate(const SelectOptions& select) {
-  auto filter = Filter::create(select);
-  if (!filter) return filter.error();
-  return {};
-}
-
-Result<> validate(const TargetOptions& target) {
-  auto url = TargetUrl::parse(target.url);
-  if (!url) return url.error();
-  auto outgoing = Outgoing::create(target, *url, Trace::kNew);
-  if (!outgoing) return outgoing.error();
-  if (url->scheme != TargetUrl::Scheme::kHttps) return {};
-  auto tls = TlsContext::create(target.tls, url->host);
-  if (!tls) return tls.error();
-  return {};
 }
 
 }  // namespace shadowtap::shadow

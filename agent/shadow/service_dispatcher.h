@@ -29,7 +29,7 @@ class ServiceDispatcher final : public Dispatcher,
   void observe(Duration latency, int status, Time now) override;
   void observe_trouble(double share) override;
   void tick(Time now) override;
-  void set_paused(bool paused) override { paused_ = paused; }
+  void set_paused(bool paused) override;
   Result<> apply(const SelectOptions& select) override;
   Result<> put_target(const TargetOptions& target) override;
   bool remove_target(Role role, const std::string& name) override;
@@ -41,6 +41,17 @@ class ServiceDispatcher final : public Dispatcher,
   void stop() override;
 
  private:
+  // Holds hand-over back as long as it lives.
+  class Depth {
+   public:
+    explicit Depth(int& depth) : depth_(depth) { ++depth_; }
+    ~Depth() { --depth_; }
+    Depth(const Depth&) = delete;
+
+   private:
+    int& depth_;
+  };
+
   struct Delivery {
     http::ExchangeId id;
     Role role;

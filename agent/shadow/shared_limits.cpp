@@ -29,7 +29,8 @@ bool SharedLimits::take(Time now) {
   while (true) {
     const std::int64_t start = std::max(seen, now_ns);
     if (start - now_ns > std::max<std::int64_t>(kBurstNs - interval, 0)) return false;
-    if (next_free_ns_.compare_exchange_weak(seen, start + interval, std::memory_order_relaxed)) {
+    if (next_free_ns_.compare_exchange_weak(seen, start + interval,
+                                            std::memory_order_relaxed)) {
       return true;
     }
   }

@@ -9,15 +9,16 @@
 namespace shadowtap::shadow {
 namespace {
 
-constexpr std::array<std::string_view, 6> kIdempotent{"GET",    "HEAD",   "OPTIONS",
-                                                      "PUT",    "DELETE", "TRACE"};
+constexpr std::array<std::string_view, 6> kIdempotent{"GET", "HEAD",   "OPTIONS",
+                                                      "PUT", "DELETE", "TRACE"};
 
 bool idempotent(std::string_view method) {
   return std::find(kIdempotent.begin(), kIdempotent.end(), method) != kIdempotent.end();
 }
 
 WallTime wall(Time when, Time now) {
-  return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()) +
+  return std::chrono::time_point_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now()) +
          (when - now);
 }
 
@@ -70,14 +71,18 @@ Target::Target(const Surroundings& around, const TargetOptions& options,
       rate_(options.rate / around.context.shards),
       created_(Time::clock::now()) {}
 
-Target::~Target() { stop(); }
+Target::~Target() {
+  stop();
+}
 
 std::vector<SocketAddress> Target::addresses() const {
   if (literal_) return {*literal_};
   return name_->addresses()->list;
 }
 
-bool Target::name_unknown() const { return !literal_ && name_->addresses()->list.empty(); }
+bool Target::name_unknown() const {
+  return !literal_ && name_->addresses()->list.empty();
+}
 
 std::size_t Target::free_slots() const {
   return busy_ < options_.concurrency ? options_.concurrency - busy_ : 0;
@@ -111,16 +116,17 @@ Target::Admission Target::admit(Time now) {
 
 bool Target::warm(Time now) {
   if (!idle_.empty() || open_failed_ || name_unknown()) return true;
-  const bool opening = std::any_of(connections_.begin(), connections_.end(), [](const auto& each) {
-    return !each->is_open() && !each->has_flight();
-  });
-  if (!opening && connections_.size() < options_.concurrency) open_connection(std::nullopt, now);
+  const bool opening =
+      std::any_of(connections_.begin(), connections_.end(),
+                  [](const auto& each) { return !each->is_open() && !each->has_flight(); });
+  if (!opening && connections_.size() < options_.concurrency)
+    open_connection(std::nullopt, now);
   return !idle_.empty() || open_failed_;
 }
 
 void Target::open_connection(std::optional<Flight> flight, Time now) {
-  auto connection = std::make_shared<Connection>(around_.io, static_cast<Connection::Owner&>(*this), limits_,
-                                                 tls_);
+  auto connection = std::make_shared<Connection>(
+      around_.io, static_cast<Connection::Owner&>(*this), limits_, tls_);
   connections_.push_back(connection);
   opened_.add();
   if (flight) connection->send(std::move(*flight));
@@ -132,12 +138,17 @@ void Target::count_untried(http::AnswerError error, Time now) {
   if (error == http::AnswerError::kDns) breaker_.failed(now);
 }
 
-void Target::send(const http::Request& request, http::ExchangeId id, const Substitution* aliases,
-                  Time now) {
+void Target::send(const http::Request& request, http::ExchangeId id,
+                  const Substitution* aliases, Time now) {
   launch({id, request.method, outgoing_.compose(request, id, aliases)}, now);
 }
 
 void Target::launch(Flight flight, Time now) {
+  // What must not be sent twice is worth a look first: nobody will try it again.
+  const bool only_once = !idempotent(flight.method);
+  while (only_once && !idle_.empty() && idle_.back()->hung_up()) {
+    idle_.back()->close(http::AnswerError::kNone);
+  }
   if (!idle_.empty() && !flight.retried) {
     Connection* const connection = idle_.back();
     idle_.pop_back();

@@ -47,10 +47,10 @@ class Target final : private Connection::Owner {
 
   enum class Admission : std::uint8_t {
     kNow,
-    kNoSlot,   // ask again after target_changed() or target_answered()
-    kOpen,     // the circuit is open
-    kRate,     // over its rate, or the rate over all targets
-    kDns,      // its name is not known
+    kNoSlot,  // ask again after target_changed() or target_answered()
+    kOpen,    // the circuit is open
+    kRate,    // over its rate, or the rate over all targets
+    kDns,     // its name is not known
   };
   // What admit() would say of slot, circuit and name; takes nothing.
   Admission probe(Time now) const;
@@ -82,8 +82,8 @@ class Target final : private Connection::Owner {
   bool expired(Time now) const;
 
  private:
-  Target(const Surroundings& around, const TargetOptions& options, const DispatchOptions& dispatch,
-         TargetUrl url, Outgoing outgoing);
+  Target(const Surroundings& around, const TargetOptions& options,
+         const DispatchOptions& dispatch, TargetUrl url, Outgoing outgoing);
   void ready(Connection& connection) override;
   void answered(Flight flight, http::Answer answer) override;
   void stale(Flight flight) override;
@@ -114,7 +114,7 @@ class Target final : private Connection::Owner {
   std::vector<std::shared_ptr<Connection>> connections_;
   std::vector<Connection*> idle_;  // the last one used is taken first
   std::size_t next_address_ = 0;
-  std::size_t busy_ = 0;     // requests in flight
+  std::size_t busy_ = 0;      // requests in flight
   bool open_failed_ = false;  // the last attempt to open a connection
   bool stopped_ = false;
   Time next_upkeep_;

@@ -32,7 +32,8 @@ Result<TargetUrl> parse_unix(std::string_view text, std::string_view rest) {
   url.port = 0;
   const auto colon = rest.find(":/");
   url.host = rest.substr(0, colon);
-  if (colon != std::string_view::npos) url.base = without_trailing_slash(rest.substr(colon + 1));
+  if (colon != std::string_view::npos)
+    url.base = without_trailing_slash(rest.substr(colon + 1));
   constexpr std::size_t kMaxPath = 107;  // sun_path with its zero
   if (url.host.empty() || url.host.front() != '/') return malformed(text, "wants unix:/path");
   if (url.host.size() > kMaxPath) return malformed(text, "the socket's path is too long");
@@ -62,7 +63,8 @@ Result<TargetUrl> TargetUrl::parse(std::string_view text) {
   std::string_view authority = rest.substr(0, slash);
   if (slash != std::string_view::npos) url.base = without_trailing_slash(rest.substr(slash));
   if (authority.find('@') != std::string_view::npos) {
-    return malformed(text, "credentials do not belong into a URL (headers.set, secret headers)");
+    return malformed(text,
+                     "credentials do not belong into a URL (headers.set, secret headers)");
   }
   std::string_view port;
   if (authority.starts_with('[')) {

@@ -12,17 +12,22 @@ namespace shadowtap::shadow {
 namespace {
 
 constexpr std::array<std::string_view, 8> kNames{
-    "traceparent",    "tracestate",  "b3",           "x-b3-traceid", "x-b3-spanid",
-    "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"};
+    "traceparent", "tracestate",        "b3",           "x-b3-traceid",
+    "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"};
 
-std::string trace_id(std::uint64_t seed) { return fmt::format("{:016x}{:016x}", mix(seed), mix(~seed)); }
-std::string span_id(std::uint64_t seed) { return fmt::format("{:016x}", mix(seed ^ 0x5ba9)); }
+std::string trace_id(std::uint64_t seed) {
+  return fmt::format("{:016x}{:016x}", mix(seed), mix(~seed));
+}
+std::string span_id(std::uint64_t seed) {
+  return fmt::format("{:016x}", mix(seed ^ 0x5ba9));
+}
 
 }  // namespace
 
 bool is_trace_header(std::string_view name) {
-  return std::any_of(kNames.begin(), kNames.end(),
-                     [name](std::string_view known) { return equal_ignoring_case(name, known); });
+  return std::any_of(kNames.begin(), kNames.end(), [name](std::string_view known) {
+    return equal_ignoring_case(name, known);
+  });
 }
 
 std::optional<std::string> new_trace_value(std::string_view name, std::string_view value,

@@ -31,7 +31,9 @@ int bio_read(BIO* bio, char* data, int size) {
   return static_cast<int>(got);
 }
 
-long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 const BIO_METHOD* bio_method() {
   static BIO_METHOD* const method = [] {
@@ -67,7 +69,8 @@ Result<> load_certificate(SSL_CTX* context, const TlsOptions& options) {
   if (SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1) {
     return tls_error("load certificate " + options.certificate_file);
   }
-  const std::string& key = options.key_file.empty() ? options.certificate_file : options.key_file;
+  const std::string& key =
+      options.key_file.empty() ? options.certificate_file : options.key_file;
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
     return tls_error("load private key " + key);
   }
@@ -76,8 +79,12 @@ Result<> load_certificate(SSL_CTX* context, const TlsOptions& options) {
 
 }  // namespace
 
-void SslDeleter::operator()(SSL* ssl) const { SSL_free(ssl); }
-void SslDeleter::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+void SslDeleter::operator()(SSL* ssl) const {
+  SSL_free(ssl);
+}
+void SslDeleter::operator()(SSL_CTX* context) const {
+  SSL_CTX_free(context);
+}
 
 Result<std::shared_ptr<TlsContext>> TlsContext::create(const TlsOptions& options,
                                                        const std::string& host) {
@@ -86,8 +93,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::create(const TlsOptions& options
   SSL_CTX* context = tls->context_.get();
   if (context == nullptr) return tls_error("prepare TLS");
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   // A server that closes without close_notify still ended its response.
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_verify(context, options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
@@ -124,7 +131,9 @@ void Wire::detach() {
   descriptor_ = -1;
 }
 
-Wire::Io Wire::handshake() { return ssl_ ? tls_outcome(SSL_do_handshake(ssl_.get())) : Io::kDone; }
+Wire::Io Wire::handshake() {
+  return ssl_ ? tls_outcome(SSL_do_handshake(ssl_.get())) : Io::kDone;
+}
 
 Wire::Io Wire::write(std::string_view& bytes) {
   while (!bytes.empty()) {

@@ -31,15 +31,17 @@ double cpu_seconds(int who) {
 struct Server : Program {
   std::uint16_t port = free_port();
   Server() {
-    write("nginx.conf",
-          "daemon off; master_process off; pid " + directory() + "/pid; error_log " + directory() +
-              "/error.log;\nevents {}\nhttp { access_log off; keepalive_requests 100000000;\n"
-              "client_body_temp_path " + directory() + "/b; proxy_temp_path " + directory() +
-              "/p; fastcgi_temp_path " + directory() + "/f; uwsgi_temp_path " + directory() +
-              "/u; scgi_temp_path " + directory() + "/s;\nserver { listen 127.0.0.1:" +
-              std::to_string(port) +
-              "; default_type application/json; location / { return 200 "
-              "'{\"id\":1,\"name\":\"a thing\",\"tags\":[\"x\",\"y\"],\"price\":12.5}'; } } }\n");
+    write(
+        "nginx.conf",
+        "daemon off; master_process off; pid " + directory() + "/pid; error_log " +
+            directory() +
+            "/error.log;\nevents {}\nhttp { access_log off; keepalive_requests 100000000;\n"
+            "client_body_temp_path " +
+            directory() + "/b; proxy_temp_path " + directory() + "/p; fastcgi_temp_path " +
+            directory() + "/f; uwsgi_temp_path " + directory() + "/u; scgi_temp_path " +
+            directory() + "/s;\nserver { listen 127.0.0.1:" + std::to_string(port) +
+            "; default_type application/json; location / { return 200 "
+            "'{\"id\":1,\"name\":\"a thing\",\"tags\":[\"x\",\"y\"],\"price\":12.5}'; } } }\n");
     start({"nginx", "-p", directory(), "-e", directory() + "/error.log", "-c",
            directory() + "/nginx.conf"});
     wait_for_port(port);
@@ -148,4 +150,6 @@ int run() {
 }  // namespace
 }  // namespace shadowtap::shadow::test
 
-int main() { return shadowtap::shadow::test::run() == 0 ? EXIT_SUCCESS : EXIT_FAILURE; }
+int main() {
+  return shadowtap::shadow::test::run() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

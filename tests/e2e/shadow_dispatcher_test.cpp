@@ -116,7 +116,8 @@ TEST(Dispatcher, AnUnknownNameIsADnsError) {
 }
 
 TEST(Dispatcher, ASilentTargetTimesOut) {
-  Imposter server([](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
+  Imposter server(
+      [](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
   Bench bench;
   bench.add(Role::kCandidate, server.url()).first_byte_timeout = 100ms;
   bench.start();
@@ -148,7 +149,8 @@ TEST(Dispatcher, ShadowRequestsSayWhatTheyAre) {
 }
 
 TEST(Dispatcher, StopAnswersEverythingOnce) {
-  Imposter server([](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
+  Imposter server(
+      [](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
   Bench bench;
   bench.add(Role::kCandidate, server.url()).concurrency = 4;
   bench.add(Role::kMirror, server.url());

@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 
 std::size_t open_descriptors() {
   std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
     ++count;
   }
   return count;
@@ -60,8 +61,9 @@ class MortalTarget {
           const std::lock_guard lock(mutex_);
           ++posts_[header_of(r, "x-shadowtap")];
         }
-        write_all(descriptor, r.starts_with("HEAD") ? "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
-                                                    : ok_response(std::string(r.size(), 'z')));
+        write_all(descriptor, r.starts_with("HEAD")
+                                  ? "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+                                  : ok_response(std::string(r.size(), 'z')));
       }
     };
     imposter_ = std::make_unique<Imposter>(script, "", port_);

@@ -86,8 +86,9 @@ Imposter::Imposter(Script script, std::string unix_path, std::uint16_t port)
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, unix_path_.c_str(), sizeof address.sun_path - 1);
     ::unlink(unix_path_.c_str());
-    EXPECT_EQ(::bind(state_->listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
-              0);
+    EXPECT_EQ(
+        ::bind(state_->listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+        0);
   }
   EXPECT_EQ(::listen(state_->listener.get(), 1024), 0);
   State* const state = state_.get();
@@ -102,10 +103,13 @@ Imposter::~Imposter() {
 }
 
 std::string Imposter::url() const {
-  return unix_path_.empty() ? "http://127.0.0.1:" + std::to_string(port_) : "unix:" + unix_path_;
+  return unix_path_.empty() ? "http://127.0.0.1:" + std::to_string(port_)
+                            : "unix:" + unix_path_;
 }
 
-int Imposter::connections() const { return state_->accepted; }
+int Imposter::connections() const {
+  return state_->accepted;
+}
 
 void Imposter::stop_listening() {
   if (!state_->listening.exchange(false)) return;
@@ -217,7 +221,8 @@ void Program::write(const std::string& name, std::string_view text) const {
 
 int Program::spawn(const std::vector<std::string>& arguments) const {
   std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : arguments)
+    argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -238,7 +243,9 @@ bool Program::run(const std::vector<std::string>& arguments) const {
   return pid != 0 && ::waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-void Program::start(const std::vector<std::string>& arguments) { pid_ = spawn(arguments); }
+void Program::start(const std::vector<std::string>& arguments) {
+  pid_ = spawn(arguments);
+}
 
 void Program::stop() {
   if (pid_ == 0) return;

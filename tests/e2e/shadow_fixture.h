@@ -16,7 +16,8 @@
 
 namespace shadowtap::shadow::test {
 
-http::Exchange exchange_of(std::string method, std::string target, std::uint64_t connection = 1);
+http::Exchange exchange_of(std::string method, std::string target,
+                           std::uint64_t connection = 1);
 
 // Listens on a port of the kernel's choice (or a Unix socket) and serves each connection
 // on a thread of its own.

@@ -137,20 +137,23 @@ struct Watched {
 };
 
 // Lets the service run for so long, with everything it does shadowed.
-Watched watch(Bench& bench, LockedService& service, std::deque<http::Exchange>& kept, Duration time) {
+Watched watch(Bench& bench, LockedService& service, std::deque<http::Exchange>& kept,
+              Duration time) {
   Watched watched;
   const Time end = Time::clock::now() + time;
-  bench.run_until([&] {
-    for (const Duration latency : service.take()) {
-      kept.push_back(exchange_of("GET", "/", kept.size()));
-      const Submitted submitted = bench.dispatcher->submit(kept.back());
-      watched.sent += submitted.candidate;
-      watched.guarded += submitted.skipped == http::Skipped::kGuard;
-      bench.dispatcher->observe(latency, 200, Time::clock::now());
-      watched.latencies.push_back(latency);
-    }
-    return Time::clock::now() > end;
-  }, time + 1s);
+  bench.run_until(
+      [&] {
+        for (const Duration latency : service.take()) {
+          kept.push_back(exchange_of("GET", "/", kept.size()));
+          const Submitted submitted = bench.dispatcher->submit(kept.back());
+          watched.sent += submitted.candidate;
+          watched.guarded += submitted.skipped == http::Skipped::kGuard;
+          bench.dispatcher->observe(latency, 200, Time::clock::now());
+          watched.latencies.push_back(latency);
+        }
+        return Time::clock::now() > end;
+      },
+      time + 1s);
   return watched;
 }
 

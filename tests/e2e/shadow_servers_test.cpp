@@ -13,18 +13,19 @@ using namespace std::chrono_literals;
 // A certificate authority, a server certificate for localhost and a client's.
 void make_certificates(const Program& home) {
   const std::string& d = home.directory();
-  const std::vector<std::string> ca{"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
-                                    "-keyout", d + "/ca.key", "-out", d + "/ca.pem", "-days", "2",
-                                    "-subj", "/CN=test CA"};
+  const std::vector<std::string> ca{
+      "openssl",     "req",  "-x509",       "-newkey", "rsa:2048", "-nodes", "-keyout",
+      d + "/ca.key", "-out", d + "/ca.pem", "-days",   "2",        "-subj",  "/CN=test CA"};
   ASSERT_TRUE(home.run(ca));
   home.write("names.cnf", "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
   for (const std::string name : {"server", "client"}) {
     ASSERT_TRUE(home.run({"openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout",
                           d + "/" + name + ".key", "-out", d + "/" + name + ".csr", "-subj",
                           "/CN=" + name}));
-    ASSERT_TRUE(home.run({"openssl", "x509", "-req", "-in", d + "/" + name + ".csr", "-CA",
-                          d + "/ca.pem", "-CAkey", d + "/ca.key", "-CAcreateserial", "-out",
-                          d + "/" + name + ".pem", "-days", "2", "-extfile", d + "/names.cnf"}));
+    ASSERT_TRUE(
+        home.run({"openssl", "x509", "-req", "-in", d + "/" + name + ".csr", "-CA",
+                  d + "/ca.pem", "-CAkey", d + "/ca.key", "-CAcreateserial", "-out",
+                  d + "/" + name + ".pem", "-days", "2", "-extfile", d + "/names.cnf"}));
   }
 }
 
@@ -35,8 +36,8 @@ std::string nginx_conf(const Program& home, std::uint16_t port, const std::strin
          "/error.log;\nevents {}\nhttp { access_log off; client_body_temp_path " + d +
          "/body; proxy_temp_path " + d + "/proxy; fastcgi_temp_path " + d +
          "/fastcgi; uwsgi_temp_path " + d + "/uwsgi; scgi_temp_path " + d +
-         "/scgi; keepalive_requests 1000000;\nserver { listen 127.0.0.1:" + std::to_string(port) +
-         (tls.empty() ? "" : " ssl") + "; " + tls + extra +
+         "/scgi; keepalive_requests 1000000;\nserver { listen 127.0.0.1:" +
+         std::to_string(port) + (tls.empty() ? "" : " ssl") + "; " + tls + extra +
          "location / { return 200 \"hello $uri $ssl_client_s_dn\"; } } }\n";
 }
 
@@ -50,8 +51,8 @@ struct Nginx : Program {
     ASSERT_TRUE(wait_for_port(port));
   }
   std::string tls() const {
-    return "ssl_certificate " + directory() + "/server.pem; ssl_certificate_key " + directory() +
-           "/server.key; ";
+    return "ssl_certificate " + directory() + "/server.pem; ssl_certificate_key " +
+           directory() + "/server.key; ";
   }
 };
 
@@ -85,8 +86,8 @@ TEST(Servers, NginxOverTlsIsVerified) {
   };
   for (const Case& c : cases) {
     Bench bench;
-    TargetOptions& target =
-        bench.add(Role::kCandidate, std::string("https://") + c.host + ":" + std::to_string(nginx.port));
+    TargetOptions& target = bench.add(
+        Role::kCandidate, std::string("https://") + c.host + ":" + std::to_string(nginx.port));
     target.tls = {c.ca_file, "", "", c.server_name, c.insecure};
     bench.start();
     const http::Answer answer = one_get(bench);
@@ -112,8 +113,8 @@ TEST(Servers, AClientCertificateIsShown) {
   Nginx nginx;
   ASSERT_NO_FATAL_FAILURE(make_certificates(nginx));
   const std::string& d = nginx.directory();
-  ASSERT_NO_FATAL_FAILURE(nginx.serve(
-      nginx.tls() + "ssl_client_certificate " + d + "/ca.pem; ssl_verify_client on; "));
+  ASSERT_NO_FATAL_FAILURE(nginx.serve(nginx.tls() + "ssl_client_certificate " + d +
+                                      "/ca.pem; ssl_verify_client on; "));
   Bench bench;
   TargetOptions& target =
       bench.add(Role::kCandidate, "https://localhost:" + std::to_string(nginx.port));
@@ -130,15 +131,17 @@ TEST(Servers, ATlsTargetThatSpeaksPlainIsATlsError) {
   Nginx nginx;
   ASSERT_NO_FATAL_FAILURE(nginx.serve(""));
   Bench bench;
-  bench.add(Role::kCandidate, "https://127.0.0.1:" + std::to_string(nginx.port)).tls.insecure = true;
+  bench.add(Role::kCandidate, "https://127.0.0.1:" + std::to_string(nginx.port)).tls.insecure =
+      true;
   bench.start();
   EXPECT_EQ(one_get(bench).error, http::AnswerError::kTls);
 }
 
 TEST(Servers, NginxKeepsOneConnectionForThousandsOfRequests) {
   Nginx nginx;
-  ASSERT_NO_FATAL_FAILURE(nginx.serve("", "location /empty { return 204; } "
-                                          "location /not { return 304; } "));
+  ASSERT_NO_FATAL_FAILURE(nginx.serve("",
+                                      "location /empty { return 204; } "
+                                      "location /not { return 304; } "));
   Bench bench;
   bench.add(Role::kCandidate, "http://127.0.0.1:" + std::to_string(nginx.port));
   bench.start();
@@ -210,10 +213,13 @@ http.createServer((req, res) => {
   chunked.request.body = {"hello world", 11, {}};
   chunked.request.trailers.append("X-Sum", "11");
   const std::string text = body_of(chunked);
-  EXPECT_NE(text.find(R"("X-Two","a","transfer-encoding","chunked","Expect","100-continue","x-two","b")"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find(
+          R"("X-Two","a","transfer-encoding","chunked","Expect","100-continue","x-two","b")"),
+      std::string::npos)
       << text;
-  EXPECT_NE(text.find(R"("trailers":["X-Sum","11"],"body":"hello world")"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"("trailers":["X-Sum","11"],"body":"hello world")"), std::string::npos)
+      << text;
   http::Exchange odd = exchange_of("PROPFIND", "/dav");
   EXPECT_NE(body_of(odd).find(R"("method":"PROPFIND")"), std::string::npos);
 }
@@ -226,7 +232,8 @@ TEST(Servers, HaproxyAsATargetClosesAndReopensWithoutAnError) {
   haproxy.write("haproxy.cfg",
                 "defaults\n mode http\n timeout client 100ms\n timeout http-keep-alive 100ms\n"
                 " timeout connect 1s\n timeout server 5s\nfrontend f\n bind 127.0.0.1:" +
-                    std::to_string(port) + "\n default_backend b\nbackend b\n server s 127.0.0.1:" +
+                    std::to_string(port) +
+                    "\n default_backend b\nbackend b\n server s 127.0.0.1:" +
                     std::to_string(nginx.port) + "\n");
   haproxy.start({"haproxy", "-db", "-f", haproxy.directory() + "/haproxy.cfg"});
   ASSERT_TRUE(Program::wait_for_port(port));

@@ -87,7 +87,8 @@ TEST(Aliases, ALoggedInFlowIsShadowed) {
   http::Exchange login = exchange_of("POST", "/login");
   bench.dispatcher->submit(login);
   ASSERT_TRUE(bench.run_until_answers(2));
-  login.original = response_of(200, {{"Set-Cookie", "sid=orig1"}}, R"({"token":"orig-token-7777"})");
+  login.original =
+      response_of(200, {{"Set-Cookie", "sid=orig1"}}, R"({"token":"orig-token-7777"})");
   bench.dispatcher->original_ended(login, true);
 
   http::Exchange next = exchange_of("GET", "/me");
@@ -129,9 +130,11 @@ TEST(Redirects, AreComparedNotFollowedUnlessAsked) {
     int status;
     const char* body;
   };
-  const Case cases[] = {{"/a", 0, 302, ""},  {"/a", 2, 302, ""},
+  const Case cases[] = {{"/a", 0, 302, ""},
+                        {"/a", 2, 302, ""},
                         {"/a", 3, 200, "GET /c/e HTTP/1.1"},
-                        {"/out", 3, 302, ""}, {"/danger", 3, 302, ""}};
+                        {"/out", 3, 302, ""},
+                        {"/danger", 3, 302, ""}};
   for (const Case& c : cases) {
     Bench bench;
     bench.add(Role::kCandidate, server.url()).follow_redirects = c.limit;
@@ -175,7 +178,8 @@ struct WithMiddleware {
   }
   void start_python() {
     files.write("m.py", kMiddleware);
-    start("exec python3 " + files.directory() + "/m.py " + files.directory() + "/log 2>/dev/null");
+    start("exec python3 " + files.directory() + "/m.py " + files.directory() +
+          "/log 2>/dev/null");
     http::Exchange warm = exchange_of("GET", "/warm");  // the interpreter takes its time
     bench.dispatcher->submit(warm);
     ASSERT_TRUE(bench.run_until_answers(1));
@@ -192,7 +196,8 @@ struct WithMiddleware {
     const TargetOutcome outcome = one(exchange);
     exchange.original = response_of(200, {}, "the original");
     bench.dispatcher->original_ended(exchange, true);
-    if (const auto* reason = std::get_if<http::NotComparable>(&outcome)) return to_string(*reason);
+    if (const auto* reason = std::get_if<http::NotComparable>(&outcome))
+      return to_string(*reason);
     const auto* answer = std::get_if<http::Answer>(&outcome);
     return answer == nullptr ? "refused" : answer->response.body.bytes;
   }
@@ -223,7 +228,8 @@ TEST(Middleware, ItsDeathIsCountedAndItIsStartedAgain) {
   EXPECT_EQ(with.get("/die"), "middleware");
   EXPECT_EQ(with.get("/while-it-is-gone"), "middleware");
   EXPECT_FALSE(with.bench.dispatcher->middleware()->running);
-  EXPECT_TRUE(with.bench.run_until([&] { return with.bench.dispatcher->middleware()->running; }));
+  EXPECT_TRUE(
+      with.bench.run_until([&] { return with.bench.dispatcher->middleware()->running; }));
   std::string after;
   for (int i = 0; i < 20 && after != "GET /after HTTP/1.1"; ++i) after = with.get("/after");
   EXPECT_EQ(after, "GET /after HTTP/1.1");

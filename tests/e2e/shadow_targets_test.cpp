@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -187,7 +188,8 @@ TEST(Targets, AHugeAnswerKeepsItsLengthAndLittleMemory) {
   const std::size_t size = 30 << 20;
   Imposter server([&](int descriptor, int) {
     read_request(descriptor);
-    write_all(descriptor, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
+    write_all(descriptor,
+              "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
     const std::string piece(1 << 20, 'x');
     for (int i = 0; i < 30; ++i) write_all(descriptor, piece);
     read_request(descriptor);
@@ -250,7 +252,8 @@ TEST(Targets, ATricklingAnswerIsCutByTheWholeTimeout) {
 
 TEST(Targets, ASilentMirrorDoesNotDelayTheCandidate) {
   Imposter good(echo);
-  Imposter silent([](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
+  Imposter silent(
+      [](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
   Bench bench;
   bench.add(Role::kCandidate, good.url());
   TargetOptions& mirror = bench.add(Role::kMirror, silent.url());
@@ -292,7 +295,8 @@ TEST(Targets, ADeadSecondaryLeavesTheCandidateAlone) {
 }
 
 TEST(Targets, WhatWaitsTooLongIsStale) {
-  Imposter silent([](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
+  Imposter silent(
+      [](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
   Bench bench;
   TargetOptions& target = bench.add(Role::kCandidate, silent.url());
   target.concurrency = 1;
@@ -435,6 +439,30 @@ TEST(Targets, PauseAndExpiryStopSending) {
   EXPECT_TRUE(bench.dispatcher->submit(exchange).candidate);
   EXPECT_TRUE(bench.run_until([&] { return bench.dispatcher->sending_expired(); }, 2s));
   EXPECT_EQ(bench.dispatcher->submit(exchange).skipped, http::Skipped::kPaused);
+}
+
+TEST(Targets, PauseWithdrawsWhatWaits) {
+  std::atomic<int> seen{0};
+  Imposter slow([&](int descriptor, int) {
+    while (!read_request(descriptor).empty()) {
+      ++seen;
+      std::this_thread::sleep_for(50ms);
+      write_all(descriptor, ok_response(""));
+    }
+  });
+  Bench bench;
+  bench.add(Role::kCandidate, slow.url()).concurrency = 1;
+  bench.start();
+  std::deque<http::Exchange> exchanges;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    exchanges.push_back(exchange_of("GET", "/", i));
+    bench.dispatcher->submit(exchanges.back());
+  }
+  ASSERT_TRUE(bench.run_until([&] { return seen > 0; }));
+  bench.dispatcher->set_paused(true);
+  ASSERT_TRUE(bench.run_until_answers(10));
+  EXPECT_EQ(bench.dispatcher->status()[0].answered, 1u);
+  EXPECT_EQ(seen, 1);
 }
 
 TEST(Targets, AllTargetsTogetherKeepTheGlobalLimits) {

@@ -9,7 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Time at(int ms) { return Time{1h + std::chrono::milliseconds(ms)}; }
+Time at(int ms) {
+  return Time{1h + std::chrono::milliseconds(ms)};
+}
 
 BreakerOptions options_of(std::uint32_t consecutive) {
   BreakerOptions options;

@@ -145,8 +145,8 @@ TEST(Filter, AUserStaysInOrOutWhateverTheConnection) {
     int inside = 0;
     for (int user = 0; user < 200; ++user) {
       const int sent = sent_of(options, [&](int i) {
-        http::Exchange exchange = exchange_of("GET", "/", static_cast<unsigned>(i) + 7,
-                                              static_cast<unsigned>(i) / 3);
+        http::Exchange exchange =
+            exchange_of("GET", "/", static_cast<unsigned>(i) + 7, static_cast<unsigned>(i) / 3);
         const std::string value = "user" + std::to_string(user);
         exchange.request.headers.append(by == SampleBy::kHeader ? "x-user" : "Cookie",
                                         by == SampleBy::kHeader ? value : "a=b; uid=" + value);
@@ -199,9 +199,11 @@ TEST(Filter, NoCombinationLetsAnUnsafeRequestThrough) {
       {"GET", "HEAD", "OPTIONS"}, {"GET"}, {"GET", "POST"}, {}};
   const std::vector<std::vector<SideEffectRule>> rule_lists{
       {}, {{{"POST"}, "^/search$"}}, {{{"PUT", "DELETE"}, ""}}};
-  const std::vector<std::vector<std::string>> allow_lists{{}, {"^/"}, {"^/logout$"}, {"search"}};
+  const std::vector<std::vector<std::string>> allow_lists{
+      {}, {"^/"}, {"^/logout$"}, {"search"}};
   const std::vector<std::vector<std::string>> deny_lists{{}, {"^/admin"}, {".*"}};
-  const std::vector<std::string> methods{"GET", "HEAD", "POST", "PUT", "DELETE", "FOO", "CONNECT"};
+  const std::vector<std::string> methods{"GET",    "HEAD", "POST",   "PUT",
+                                         "DELETE", "FOO",  "CONNECT"};
   const std::vector<std::string> targets{"/", "/search", "/logout", "/admin/x", "/verify?a=b"};
   std::size_t sent = 0;
   std::size_t checked = 0;
@@ -231,7 +233,8 @@ TEST(Filter, NoCombinationLetsAnUnsafeRequestThrough) {
                     EXPECT_TRUE(!live || again);  // a re-send is never refused what was sent
                     if (!live && !again) continue;
                     ++sent;
-                    const bool listed = std::count(method_list.begin(), method_list.end(), method);
+                    const bool listed =
+                        std::count(method_list.begin(), method_list.end(), method);
                     const bool ruled =
                         !rules.empty() &&
                         ((rules[0].path.empty() && (method == "PUT" || method == "DELETE")) ||

@@ -26,8 +26,8 @@ struct Service {
     std::uniform_real_distribution<double> unit(0, 1);
     for (; now < end; now += 2ms) {
       const auto noise = Duration(static_cast<std::int64_t>(unit(random) * 3e6));
-      const auto extra = Duration(static_cast<std::int64_t>(
-          static_cast<double>(harm.count()) * guard.share()));
+      const auto extra = Duration(
+          static_cast<std::int64_t>(static_cast<double>(harm.count()) * guard.share()));
       guard.observe(plain + noise + extra, unit(random) < error_share, guard.share() > 0, now);
     }
   }

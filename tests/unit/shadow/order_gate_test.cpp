@@ -11,7 +11,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Ids = std::vector<http::ExchangeId>;
 
-Time at(int ms) { return Time{1h + std::chrono::milliseconds(ms)}; }
+Time at(int ms) {
+  return Time{1h + std::chrono::milliseconds(ms)};
+}
 
 Ids ended(OrderGate& gate, http::ExchangeId id) {
   Ids freed;

@@ -32,28 +32,38 @@ std::string compose(const http::Request& request, TargetOptions options = {},
 }
 
 TEST(Outgoing, KeepsOrderCaseAndRepeatsAndAddsOurHeader) {
-  const auto request = request_of("GET", "/a?b=c", {{"hOsT", "shop"}, {"X-B", "1"}, {"x-a", "2"},
-                                                    {"X-B", "3"}});
+  const auto request =
+      request_of("GET", "/a?b=c", {{"hOsT", "shop"}, {"X-B", "1"}, {"x-a", "2"}, {"X-B", "3"}});
   EXPECT_EQ(compose(request),
             "GET /a?b=c HTTP/1.1\r\nhOsT: shop\r\nX-B: 1\r\nx-a: 2\r\nX-B: 3\r\n"
             "X-Shadowtap: beef\r\n\r\n");
 }
 
 TEST(Outgoing, RecreatesHopByHopHeaders) {
-  const auto request =
-      request_of("GET", "/", {{"Host", "h"}, {"Connection", "close, X-Mine"}, {"X-Mine", "1"},
-                              {"Keep-Alive", "5"}, {"TE", "trailers"}, {"Upgrade", "websocket"},
-                              {"Proxy-Authorization", "x"}, {"Accept", "a"}});
-  EXPECT_EQ(compose(request), "GET / HTTP/1.1\r\nHost: h\r\nAccept: a\r\nX-Shadowtap: beef\r\n\r\n");
+  const auto request = request_of("GET", "/",
+                                  {{"Host", "h"},
+                                   {"Connection", "close, X-Mine"},
+                                   {"X-Mine", "1"},
+                                   {"Keep-Alive", "5"},
+                                   {"TE", "trailers"},
+                                   {"Upgrade", "websocket"},
+                                   {"Proxy-Authorization", "x"},
+                                   {"Accept", "a"}});
+  EXPECT_EQ(compose(request),
+            "GET / HTTP/1.1\r\nHost: h\r\nAccept: a\r\nX-Shadowtap: beef\r\n\r\n");
 }
 
 TEST(Outgoing, FramesTheBodyWhereTheOriginalDid) {
-  const auto sized = request_of("POST", "/", {{"Host", "h"}, {"content-length", "5"}, {"A", "b"}},
-                                "hello");
+  const auto sized =
+      request_of("POST", "/", {{"Host", "h"}, {"content-length", "5"}, {"A", "b"}}, "hello");
   EXPECT_EQ(compose(sized),
-            "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 5\r\nA: b\r\nX-Shadowtap: beef\r\n\r\nhello");
-  auto chunked = request_of("POST", "/", {{"Host", "h"}, {"Transfer-Encoding", "chunked"},
-                                          {"Trailer", "X-Sum"}, {"Expect", "100-continue"}},
+            "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 5\r\nA: b\r\nX-Shadowtap: "
+            "beef\r\n\r\nhello");
+  auto chunked = request_of("POST", "/",
+                            {{"Host", "h"},
+                             {"Transfer-Encoding", "chunked"},
+                             {"Trailer", "X-Sum"},
+                             {"Expect", "100-continue"}},
                             "hello world, hello");
   chunked.chunked = true;
   chunked.trailers.append("X-Sum", "18");
@@ -71,7 +81,8 @@ TEST(Outgoing, KeepsAnEmptyContentLength) {
 TEST(Outgoing, AnHttp10RequestStaysOneOnAReusableConnection) {
   auto request = request_of("GET", "/", {});
   request.version = {1, 0};
-  EXPECT_EQ(compose(request), "GET / HTTP/1.0\r\nConnection: keep-alive\r\nX-Shadowtap: beef\r\n\r\n");
+  EXPECT_EQ(compose(request),
+            "GET / HTTP/1.0\r\nConnection: keep-alive\r\nX-Shadowtap: beef\r\n\r\n");
 }
 
 TEST(Outgoing, RewritesTheTarget) {
@@ -84,7 +95,8 @@ TEST(Outgoing, RewritesTheTarget) {
               HasSubstr("GET /base/v2/users?q=new&z=2&env=shadow HTTP/1.1\r\n"));
   EXPECT_THAT(compose(request_of("GET", "http://shop.example/v1/a", {}), options),
               HasSubstr("GET /base/v2/a?env=shadow&q=new HTTP/1.1\r\n"));
-  EXPECT_THAT(compose(request_of("OPTIONS", "*", {}), options), HasSubstr("OPTIONS * HTTP/1.1\r\n"));
+  EXPECT_THAT(compose(request_of("OPTIONS", "*", {}), options),
+              HasSubstr("OPTIONS * HTTP/1.1\r\n"));
 }
 
 TEST(Outgoing, SetsAndRemovesHeaders) {
@@ -94,10 +106,14 @@ TEST(Outgoing, SetsAndRemovesHeaders) {
   options.set_headers = {{"X-Env", "shadow"}, {"Accept", "b"}};
   options.secret_headers = {{"Authorization", "", "SHADOWTAP_TEST_TOKEN"}};
   options.remove_headers = {"cookie"};
-  EXPECT_EQ(compose(request_of("GET", "/", {{"Host", "h"}, {"Cookie", "a=b"}, {"accept", "a"},
-                                            {"Authorization", "theirs"}}), options),
-            "GET / HTTP/1.1\r\nHost: 10.0.0.9:8080\r\naccept: b\r\nAuthorization: Bearer s3cret\r\n"
-            "X-Env: shadow\r\nX-Shadowtap: beef\r\n\r\n");
+  EXPECT_EQ(
+      compose(
+          request_of(
+              "GET", "/",
+              {{"Host", "h"}, {"Cookie", "a=b"}, {"accept", "a"}, {"Authorization", "theirs"}}),
+          options),
+      "GET / HTTP/1.1\r\nHost: 10.0.0.9:8080\r\naccept: b\r\nAuthorization: Bearer s3cret\r\n"
+      "X-Env: shadow\r\nX-Shadowtap: beef\r\n\r\n");
   ::unsetenv("SHADOWTAP_TEST_TOKEN");
 }
 
@@ -112,16 +128,18 @@ TEST(Outgoing, AMissingSecretIsAFailureThatNamesIt) {
 
 TEST(Outgoing, GivesTracesANewIdThatIsNotSampled) {
   const std::string trace = "0af7651916cd43dd8448eb211c80319c";
-  const auto request =
-      request_of("GET", "/", {{"traceparent", "00-" + trace + "-b7ad6b7169203331-01"},
-                              {"tracestate", "x=y"},
-                              {"X-B3-TraceId", "463ac35c9f6413ad"},
-                              {"X-B3-Sampled", "1"},
-                              {"b3", "1"}});
+  const auto request = request_of("GET", "/",
+                                  {{"traceparent", "00-" + trace + "-b7ad6b7169203331-01"},
+                                   {"tracestate", "x=y"},
+                                   {"X-B3-TraceId", "463ac35c9f6413ad"},
+                                   {"X-B3-Sampled", "1"},
+                                   {"b3", "1"}});
   const std::string fresh = compose(request);
   EXPECT_THAT(fresh, Not(HasSubstr(trace)));
-  EXPECT_THAT(fresh, ::testing::ContainsRegex("traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n"));
-  EXPECT_THAT(fresh, ::testing::ContainsRegex("X-B3-TraceId: [0-9a-f]{16}\r\nX-B3-Sampled: 0\r\nb3: 0\r\n"));
+  EXPECT_THAT(fresh,
+              ::testing::ContainsRegex("traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n"));
+  EXPECT_THAT(fresh, ::testing::ContainsRegex(
+                         "X-B3-TraceId: [0-9a-f]{16}\r\nX-B3-Sampled: 0\r\nb3: 0\r\n"));
   EXPECT_THAT(fresh, Not(HasSubstr("tracestate")));
   EXPECT_THAT(compose(request, {}, Trace::kKeep), HasSubstr(trace));
   EXPECT_THAT(compose(request, {}, Trace::kDrop), Not(HasSubstr("race")));
@@ -152,8 +170,8 @@ TEST(TargetUrl, TakesUrlsApart) {
     EXPECT_EQ(url->authority(), c.authority);
   }
   for (const char* text : {"", "shop:80", "http://", "http://:80", "http://a:0", "http://a:x",
-                           "http://a:99999", "http://u:p@a", "http://a?b", "http://a b", "unix:x",
-                           "http://[::1", "http://[::1]80", "ftp://a"}) {
+                           "http://a:99999", "http://u:p@a", "http://a?b", "http://a b",
+                           "unix:x", "http://[::1", "http://[::1]80", "ftp://a"}) {
     EXPECT_FALSE(TargetUrl::parse(text)) << text;
   }
 }
