@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "agent/api/notifier.h"
 #include "agent/api/server.h"
 #include "agent/base/log.h"
+#include "agent/capture/privileges.h"
 #include "agent/capture/tap.h"
 #include "agent/compare_worker.h"
 #include "agent/config/watcher.h"
@@ -24,6 +26,7 @@
 #include "agent/live_control.h"
 #include "agent/recording_source.h"
 #include "agent/ring_source.h"
+#include "agent/rule_expiry.h"
 #include "agent/shadow/resolver.h"
 #include "agent/shadow/shared_limits.h"
 #include "agent/shard.h"
@@ -91,6 +94,9 @@ struct Agent::Parts {
   std::unique_ptr<api::Server> server;
   std::unique_ptr<api::Notifier> notifier;  // null: no webhook
   std::vector<std::thread> threads;
+  config::Effects effects;
+  WallTime next_rule_end{};
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> judged;  // for feed_ramps()
   std::function<void()> each_second;
   Time next_second;
   std::optional<Time> end;
@@ -101,11 +107,14 @@ struct Agent::Parts {
       : live(std::move(from)), config(live->running()) {}
 
   Result<> open_sources(std::unique_ptr<net::SegmentSource> file);
+  Result<> give_up_privileges();
   Result<> make_shards();
   Result<> make_services(Shard& shard, std::size_t count, std::uint64_t seed);
   Result<> serve();
   Result<> start_notifier();
   void tell_of_verdicts();
+  void end_rules(WallTime now);
+  void feed_ramps();
   api::Backend backend() const { return {*control, *results, kVersion, started, edits.get()}; }
   void start_threads();
 
@@ -128,8 +137,22 @@ Result<> Agent::Parts::open_sources(std::unique_ptr<net::SegmentSource> file) {
   for (std::size_t i = 0; i < options.shards; ++i) {
     sources.push_back(std::make_unique<RingSource>(tap->ring(i)));
   }
-  target_addresses->follow(config);
-  return target_addresses->tell(*tap);
+  if (auto attached = tap->attach(); !attached) return attached.error();
+  return give_up_privileges();
+}
+
+// Nothing but our SO_MARK and clsact filters needs a capability from here on. The threads
+// that start later inherit what is left.
+Result<> Agent::Parts::give_up_privileges() {
+  const auto attachments = tap->attachments();
+  capture::PrivilegesKept kept;
+  kept.net_admin = config.capture.mark != 0 ||
+                   std::any_of(attachments.begin(), attachments.end(),
+                               [](const auto& at) { return at.mechanism == "clsact"; });
+  auto dropped = capture::drop_privileges(kept);
+  if (!dropped) return dropped.error();
+  spdlog::info("{}", *dropped);
+  return {};
 }
 
 Result<> Agent::Parts::make_shards() {
@@ -195,6 +218,45 @@ void Agent::Parts::tell_of_verdicts() {
   }
 }
 
+// Puts a service's rules into effect again when one of them has ended.
+void Agent::Parts::end_rules(WallTime now) {
+  if (now < next_rule_end) return;
+  next_rule_end = WallTime::max();
+  for (const config::ServiceConfig& service : config.services) {
+    if (auto put = effects.put_rules(service.name, service.compare); !put) {
+      spdlog::warn("rules of {}: {}", service.name, put.error().message());
+    }
+    const auto ends = next_expiry(service.compare, now);
+    if (ends) next_rule_end = std::min(next_rule_end, *ends);
+  }
+  // Rules that REST adds meanwhile are looked at within a minute.
+  next_rule_end = std::min<WallTime>(next_rule_end, now + 60s);
+}
+
+// What the ramp waits for: the share of mismatches and errors since the last look.
+void Agent::Parts::feed_ramps() {
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> now;  // trouble, all
+  for (const results::RouteMetrics& route : results->metrics()) {
+    auto& [trouble, all] = now[route.service];
+    for (const auto& [outcome, n] : route.outcomes) {
+      all += n;
+      if (outcome == "mismatch" || outcome == "error") trouble += n;
+    }
+  }
+  for (std::size_t s = 0; s < config.services.size(); ++s) {
+    const auto [trouble, all] = now[config.services[s].name];
+    auto& [trouble_before, all_before] = judged[config.services[s].name];
+    if (all <= all_before) continue;
+    const double share = static_cast<double>(trouble - trouble_before) /
+                         static_cast<double>(all - all_before);
+    trouble_before = trouble;
+    all_before = all;
+    for (auto& shard : shards) {
+      shard->post([s, share](Shard& on) { on.dispatcher(s).observe_trouble(share); });
+    }
+  }
+}
+
 void Agent::Parts::start_threads() {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     threads.emplace_back([this, i] {
@@ -238,9 +300,11 @@ void Agent::Parts::turn() {
     target_addresses->follow(config);
     if (auto told = target_addresses->tell(*tap); !told) spdlog::warn(told.error().message());
   }
-  if (each_second && now >= next_second) {
+  end_rules(WallTime(std::chrono::system_clock::now()));
+  if (now >= next_second) {
     next_second = now + 1s;
-    each_second();
+    feed_ramps();
+    if (each_second) each_second();
   }
   if (end && now >= *end) io.stop();
 }
@@ -257,13 +321,17 @@ void Agent::Parts::arm_timer() {
 Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> config,
                                             AgentSources sources) {
   auto parts = std::make_unique<Parts>(std::move(config));
+  if (auto opened = parts->open_sources(std::move(sources.file)); !opened) return opened.error();
   auto results = results::Results::open(config::results_options(parts->config));
   if (!results) return results.error();
   parts->results = std::move(*results);
   parts->limits = std::make_unique<shadow::SharedLimits>(parts->config.limits);
-  parts->target_addresses = std::make_unique<TargetAddresses>(*parts->resolver);
   parts->worker = std::make_unique<CompareWorker>(CompareWorker::Limits{});
-  if (auto opened = parts->open_sources(std::move(sources.file)); !opened) return opened.error();
+  parts->target_addresses = std::make_unique<TargetAddresses>(*parts->resolver);
+  if (parts->tap) {
+    parts->target_addresses->follow(parts->config);
+    if (auto told = parts->target_addresses->tell(*parts->tap); !told) return told.error();
+  }
   if (auto made = parts->make_shards(); !made) return made.error();
   if (sources.recording != nullptr) {
     sources.recording->tell(parts->shards.front()->exchanges());
@@ -271,7 +339,8 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
   parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
                                                  parts->shards, *parts->results);
   parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);
-  parts->live->set_effects(make_effects(*parts->live, parts->shards, *parts->results));
+  parts->effects = make_effects(*parts->live, parts->shards, *parts->results);
+  parts->live->set_effects(parts->effects);
   auto watcher = config::Watcher::start(parts->io, sources.config_file,
                                         [live = parts->live.get()] { live->reread(); });
   if (!watcher) return watcher.error();
@@ -279,9 +348,6 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
   if (auto notifying = parts->start_notifier(); !notifying) return notifying.error();
   if (sources.serve) {
     if (auto served = parts->serve(); !served) return served.error();
-  }
-  if (parts->tap) {
-    if (auto attached = parts->tap->attach(); !attached) return attached.error();
   }
   parts->start_threads();
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));

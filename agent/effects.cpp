@@ -1,6 +1,7 @@
 #include "agent/effects.h"
 
 #include "agent/results/results.h"
+#include "agent/rule_expiry.h"
 #include "agent/shard.h"
 
 namespace shadowtap {
@@ -15,11 +16,13 @@ class OnShards {
   Result<> put_rules(const std::string& service, const diff::Rules& rules) const {
     const auto s = index_of(service);
     if (!s) return s.error();
-    auto compiled = CompareRules::make(rules);
+    if (auto valid = CompareRules::make(rules); !valid) return valid.error();
+    const diff::Rules now = in_force(rules, WallTime(std::chrono::system_clock::now()));
+    auto compiled = CompareRules::make(now);
     if (!compiled) return compiled.error();
     each([s = *s, compiled = *compiled](Shard& on) { on.set_rules(s, compiled); });
-    results_.set_rules(service, rules);
-    results_.set_ignored(service, ignored_paths(rules));
+    results_.set_rules(service, now);
+    results_.set_ignored(service, ignored_paths(now));
     return {};
   }
 
