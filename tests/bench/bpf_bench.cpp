@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <time.h>
 
@@ -153,6 +154,37 @@ bool bench_64k(Bench& bench, double ack_ns) {
   return report("64 KiB, live on lo", median(rounds), 11'000);
 }
 
+// From a client's send to the drained record, by an agent that sleeps on its ring: what a
+// lone request waits. The 99th percentile of 500, one each few milliseconds.
+bool bench_lone_request(Bench& bench) {
+  auto hook = capture::Hook::attach_tcx(1, HookPoint::kIngress, bench.kernel->program(HookPoint::kIngress, true));
+  if (!hook) hook = capture::Hook::attach_clsact(1, HookPoint::kIngress, bench.kernel->program(HookPoint::kIngress, true));
+  Listener listener("127.0.0.1", kPort);
+  Peer client = connect_to("127.0.0.1", kPort);
+  Peer server = listener.accepts();
+  capture::MappedRing& ring = bench.kernel->ring(0);
+  std::vector<double> waits;
+  for (int i = 0; i < 500; ++i) {
+    while (bench.drain() || !ring.arm()) {}
+    Time sent{};
+    std::jthread sender([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      sent = std::chrono::steady_clock::now();
+      client.sends("a lone request");
+    });
+    pollfd waiting{ring.descriptor(), POLLIN, 0};
+    ::poll(&waiting, 1, 1000);
+    ring.disarm();
+    while (bench.drain() == 0) {}
+    const Time got = std::chrono::steady_clock::now();
+    sender.join();
+    server.receives(14);
+    waits.push_back(static_cast<double>((got - sent) / std::chrono::nanoseconds(1)));
+  }
+  std::sort(waits.begin(), waits.end());
+  return report("a lone request's wait, p99", waits[waits.size() * 99 / 100], 5'000'000);
+}
+
 int run() {
   if (::unshare(CLONE_NEWNET)) {
     fmt::print(stderr, "needs root\n");
@@ -190,6 +222,7 @@ int run() {
   ok &= report("1.4 KiB copied", bench.above_empty(big, egress), 800);
   ok &= report("drained, a record of 200 B", drain_ns_a_record(bench, request), 300);
   ok &= bench_64k(bench, ack_ns);
+  ok &= bench_lone_request(bench);
   return ok ? 0 : 1;
 }
 
