@@ -43,10 +43,6 @@ struct ParserCallbacks {
   }
   static int value_complete(llhttp_t* p) { return self(p).on_value_complete(); }
   static int pause(llhttp_t*) { return HPE_PAUSED; }
-  static int body(llhttp_t* p, const char* at, std::size_t n) {
-    self(p).take_body({at, n});
-    return 0;
-  }
 
   static const llhttp_settings_t& settings() {
     static const llhttp_settings_t kSettings = [] {
@@ -56,8 +52,6 @@ struct ParserCallbacks {
       s.on_header_value = value;
       s.on_header_value_complete = value_complete;
       s.on_headers_complete = pause;
-      s.on_body = body;
-      s.on_message_complete = pause;
       return s;
     }();
     return kSettings;
@@ -92,6 +86,8 @@ AnswerTo answer_to(std::string_view method) {
 void MessageParser::start(llhttp_type_t type) {
   llhttp_init(&parser_, type, &ParserCallbacks::settings());
   parser_.data = this;
+  is_request_ = type == HTTP_REQUEST;
+  chunk_ = Chunk::kSize;
   // Both a length and a transfer coding: begin_body() decides, by RFC 9112 section 6.3.
   llhttp_set_lenient_chunked_length(&parser_, 1);
   hasher_.reset();
@@ -99,7 +95,7 @@ void MessageParser::start(llhttp_type_t type) {
   head_bytes_ = 0;
   state_ = State::kNeedsMore;
   error_ = ParseError::kNone;
-  begun_ = has_length_ = after_cr_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = false;
+  begun_ = has_size_ = has_length_ = after_cr_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = false;
 }
 
 void MessageParser::start_request() {
@@ -131,8 +127,9 @@ std::size_t MessageParser::step(std::string_view bytes) {
   switch (stage_) {
     case Stage::kMethod: return read_method(bytes);
     case Stage::kTarget: return read_target(bytes);
-    case Stage::kHead:
-    case Stage::kChunked: return run_llhttp(bytes);
+    case Stage::kHead: return run_llhttp(bytes);
+    case Stage::kChunked: return read_chunked(bytes);
+    case Stage::kTrailers: return execute(bytes);
     case Stage::kCounted: return read_counted(bytes);
     case Stage::kUntilClose: take_body(bytes); return bytes.size();
     case Stage::kDone: break;
@@ -179,17 +176,15 @@ std::size_t MessageParser::read_target(std::string_view bytes) {
 std::size_t MessageParser::run_llhttp(std::string_view bytes) {
   if (!begun_) response_.headers.reserve(12, 512);
   begun_ = true;
-  if (stage_ == Stage::kHead) {
-    const std::size_t line = bare_line_feed(bytes);
-    if (line == 0) {
-      static constexpr char kCr = '\r';
-      execute({&kCr, 1});
-      after_cr_ = true;
-      if (state_ != State::kNeedsMore) return 0;
-    }
-    bytes = bytes.substr(0, std::max<std::size_t>(line, 1));
-    after_cr_ = bytes.back() == '\r';
+  const std::size_t line = bare_line_feed(bytes);
+  if (line == 0) {
+    static constexpr char kCr = '\r';
+    execute({&kCr, 1});
+    after_cr_ = true;
+    if (state_ != State::kNeedsMore) return 0;
   }
+  bytes = bytes.substr(0, std::max<std::size_t>(line, 1));
+  after_cr_ = bytes.back() == '\r';
   return execute(bytes);
 }
 
@@ -208,18 +203,17 @@ std::size_t MessageParser::execute(std::string_view bytes) {
   const std::size_t used =
       error == HPE_OK ? bytes.size()
                       : static_cast<std::size_t>(llhttp_get_error_pos(&parser_) - bytes.data());
-  if (stage_ == Stage::kHead) count_head(used);
+  count_head(used);
   if (state_ != State::kNeedsMore || error == HPE_OK) return used;
   if (error != HPE_PAUSED) {
     const bool head = stage_ == Stage::kHead;
-    fail(!head ? ParseError::kChunk
+    fail(!head ? ParseError::kSyntax
          : error == HPE_INVALID_CONTENT_LENGTH || error == HPE_INVALID_TRANSFER_ENCODING
              ? ParseError::kFraming
          : error == HPE_INVALID_CONSTANT && !is_request() ? ParseError::kNotHttp
                                                           : ParseError::kSyntax);
     return used;
   }
-  llhttp_resume(&parser_);
   stage_ == Stage::kHead ? begin_body() : complete();
   return used;
 }
@@ -323,6 +317,75 @@ void MessageParser::count_down(std::uint64_t length) {
   body().bytes.reserve(std::min<std::uint64_t>({length, options_.max_body_bytes, kFirstBodyReserve}));
 }
 
+std::size_t MessageParser::read_chunked(std::string_view bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size() && stage_ == Stage::kChunked && state_ == State::kNeedsMore) {
+    if (chunk_ != Chunk::kData) {
+      if (!chunk_byte(bytes[used++])) fail(ParseError::kChunk);
+      continue;
+    }
+    const auto taken =
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - used, remaining_));
+    take_body(bytes.substr(used, taken));
+    remaining_ -= taken;
+    used += taken;
+    if (remaining_ == 0) chunk_ = Chunk::kDataCr;
+  }
+  return used;
+}
+
+bool MessageParser::chunk_byte(char c) {
+  switch (chunk_) {
+    case Chunk::kSize:
+      if (size_digit(c)) return true;
+      return has_size_ && end_of_size(c);
+    case Chunk::kPadding: return end_of_size(c);
+    case Chunk::kExtension:
+      if (++head_bytes_ > options_.max_head_bytes) return false;
+      if (c == '\r') chunk_ = Chunk::kSizeLf;
+      return c == '\r' || c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f);
+    case Chunk::kSizeLf: return c == '\n' && size_line_read();
+    case Chunk::kDataCr: chunk_ = Chunk::kDataLf; return c == '\r';
+    case Chunk::kDataLf: chunk_ = Chunk::kSize; return c == '\n';
+    case Chunk::kData: break;
+  }
+  return false;
+}
+
+// False: no digit, or a size beyond 2^60, which then ends in end_of_size() as an error.
+bool MessageParser::size_digit(char c) {
+  const char lower = static_cast<char>(c | 0x20);
+  const bool digit = c >= '0' && c <= '9';
+  if (!digit && (lower < 'a' || lower > 'f')) return false;
+  if ((remaining_ >> 56) != 0 || ++head_bytes_ > options_.max_head_bytes) return false;
+  remaining_ = remaining_ * 16 + static_cast<std::uint64_t>(digit ? c - '0' : lower - 'a' + 10);
+  has_size_ = true;
+  return true;
+}
+
+// Some servers pad the size with spaces: harmless, since only a line's end can follow.
+bool MessageParser::end_of_size(char c) {
+  if (++head_bytes_ > options_.max_head_bytes) return false;
+  chunk_ = c == '\r' ? Chunk::kSizeLf : c == ';' ? Chunk::kExtension : Chunk::kPadding;
+  return c == '\r' || c == ';' || c == ' ' || c == '\t';
+}
+
+bool MessageParser::size_line_read() {
+  has_size_ = false;
+  head_bytes_ = 0;
+  if (remaining_ > 0) {
+    chunk_ = Chunk::kData;
+    return true;
+  }
+  // Trailers look like the headers of a message of their own.
+  llhttp_init(&parser_, HTTP_REQUEST, &ParserCallbacks::settings());
+  parser_.data = this;
+  static constexpr std::string_view kStandIn = "GET / HTTP/1.1\r\n";
+  llhttp_execute(&parser_, kStandIn.data(), kStandIn.size());
+  stage_ = Stage::kTrailers;
+  return true;
+}
+
 std::size_t MessageParser::read_counted(std::string_view bytes) {
   const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), remaining_));
   take_body(bytes.substr(0, taken));
@@ -350,16 +413,17 @@ void MessageParser::hash_from_here() {
 std::uint64_t MessageParser::can_skip() const {
   if (state_ != State::kNeedsMore) return 0;
   if (stage_ == Stage::kUntilClose) return UINT64_MAX;
-  return stage_ == Stage::kCounted ? remaining_ : 0;
+  const bool in_chunk = stage_ == Stage::kChunked && chunk_ == Chunk::kData;
+  return in_chunk || stage_ == Stage::kCounted ? remaining_ : 0;
 }
 
 MessageParser::State MessageParser::skip(std::uint64_t n) {
   damaged_ = true;
   hasher_.reset();
   body().size += n;
-  if (stage_ != Stage::kCounted) return state_;
+  if (stage_ == Stage::kUntilClose) return state_;
   remaining_ -= n;
-  if (remaining_ == 0) complete();
+  if (remaining_ == 0) stage_ == Stage::kCounted ? complete() : void(chunk_ = Chunk::kDataCr);
   return state_;
 }
 

@@ -1,6 +1,6 @@
 // Reads one HTTP/1.x message from bytes that come in any pieces (RFC 9112). llhttp reads
-// heads, chunks and trailers; where the length is counted or ends with the connection,
-// the body passes it by.
+// heads and trailers; bodies pass it by. (Its 8.1 refuses legal chunk extensions such as
+// `;a=b;c=d`, and cannot be told that part of a chunk is missing.)
 //
 // Each message starts on a fresh parser, so nothing of one message can change how the
 // next is read. Knows nothing of pairs or connections. Not thread-safe.
@@ -74,13 +74,16 @@ class MessageParser {
     kTarget,   // ours: llhttp refuses bytes above 127
     kHead,
     kChunked,  // from here on the head is complete
+    kTrailers,
     kCounted,  // without llhttp, as is the next
     kUntilClose,
     kDone,
   };
+  // RFC 9112 section 7.1: where in  size [padding] [;extensions] CRLF data CRLF  it is.
+  enum class Chunk : std::uint8_t { kSize, kPadding, kExtension, kSizeLf, kData, kDataCr, kDataLf };
   friend struct ParserCallbacks;
 
-  bool is_request() const { return parser_.type == HTTP_REQUEST; }
+  bool is_request() const { return is_request_; }
   HeaderList& headers() { return is_request() ? request_.headers : response_.headers; }
   HeaderList& trailers() { return is_request() ? request_.trailers : response_.trailers; }
   Body& body() { return is_request() ? request_.body : response_.body; }
@@ -93,6 +96,11 @@ class MessageParser {
   std::size_t execute(std::string_view bytes);
   std::size_t bare_line_feed(std::string_view bytes) const;
   std::size_t read_counted(std::string_view bytes);
+  std::size_t read_chunked(std::string_view bytes);
+  bool chunk_byte(char c);
+  bool size_digit(char c);
+  bool end_of_size(char c);
+  bool size_line_read();
   void take_body(std::string_view bytes);
   void hash_from_here();
   void begin_body();
@@ -113,13 +121,16 @@ class MessageParser {
   Request request_;
   Response response_;
   std::optional<Hasher> hasher_;
-  std::uint64_t remaining_ = 0;  // of a counted body
+  std::uint64_t remaining_ = 0;  // of a counted body, or of a chunk
   std::uint64_t length_ = 0;     // the Content-Length seen so far
   std::size_t head_bytes_ = 0;
   Stage stage_ = Stage::kMethod;
+  Chunk chunk_ = Chunk::kSize;
   State state_ = State::kNeedsMore;
   ParseError error_ = ParseError::kNone;
   AnswerTo answer_to_ = AnswerTo::kOther;
+  bool is_request_ = true;
+  bool has_size_ = false;  // a digit of the chunk's size was read
   bool begun_ = false;
   bool has_length_ = false;
   bool after_cr_ = false;
