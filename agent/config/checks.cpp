@@ -144,6 +144,13 @@ std::string check_webhook(std::string_view url) {
   return wrong.empty() ? wrong : quoted(url) + " " + wrong;
 }
 
+std::string check_report(std::string_view path) {
+  for (const std::string_view suffix : {".txt", ".md", ".json", ".html", ".xml"}) {
+    if (path.ends_with(suffix)) return {};
+  }
+  return quoted(path) + " has none of the suffixes .txt .md .json .html .xml";
+}
+
 std::string check_method(std::string_view method) {
   if (!is_token(method)) return quoted(method) + " is not an HTTP method";
   for (const std::string_view known : kMethods) {

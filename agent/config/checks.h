@@ -13,6 +13,7 @@ std::string check_webhook(std::string_view url);      // http(s) with path and q
 std::string check_listen(std::string_view address);   // host:port
 std::string check_header(std::string_view header);    // Name: value
 std::string check_interface(std::string_view choice); // eth0, veth1:leaf, eth0:host
+std::string check_report(std::string_view path);      // a suffix that names a format
 std::string check_method(std::string_view method);
 std::string check_pattern(std::string_view pattern);  // RE2
 std::string check_time(std::string_view time);        // RFC 3339

@@ -121,7 +121,12 @@ void shadow_flags(Flags& flags, RunCommand& run) {
              check_header, run.set_headers);
   flags.each("--ignore", "PATH", "Difference to forgive, e.g. $.meta.time; repeatable", nullptr,
              run.ignore);
-  flags.value("--timeout", "D", "Deadline of an answer (default 5s)", run.timeout);
+  flags.read("--timeout", "D", "Deadline of an answer (default 5s)",
+             [&run](const std::string& text) {
+               Complaint wrong = read_value(text, run.timeout);
+               return wrong.empty() && run.timeout == Duration::zero() ? "must be more than 0"
+                                                                       : wrong;
+             });
   flags.read_each("--method", "M", "Method to send; repeatable (default GET HEAD OPTIONS)",
                   [&run](const std::string& text) { return read_methods(text, run.methods); });
   flags.set("--allow-side-effects", "Send every method", run.allow_side_effects);
@@ -148,7 +153,7 @@ void run_flags(Flags& flags, RunCommand& run) {
   flags.set("--exit-verdict", "Exit by the verdict: 0 pass, 1 fail, 3 inconclusive",
             run.exit_verdict);
   flags.each("--report", "FILE", "Report at the end: .txt .md .json .html .xml; repeatable",
-             nullptr, run.reports);
+             check_report, run.reports);
   flags.set("--check-config", "Validate, print the effective configuration, and end",
             run.check_config);
   log_flags(flags, run.log);

@@ -81,7 +81,7 @@ void describe_alias(Fields& f, shadow::SessionAlias& alias) {
 
 void describe_impact(Fields& f, shadow::ImpactOptions& impact) {
   field(f, "enabled", impact.on);
-  field(f, "period", impact.period);
+  positive(f, "period", impact.period);
   field(f, "window", impact.window);
   field(f, "delay", impact.delay);
   if (impact.on && impact.window >= impact.period) {
@@ -99,7 +99,7 @@ void describe_dispatch(Fields& f, shadow::DispatchOptions& dispatch) {
   field(f, "expires", dispatch.expires);
   structs(f, "aliases", dispatch.aliases, describe_alias);
   field(f, "middleware", dispatch.middleware);
-  field(f, "original_timeout", dispatch.original_timeout);
+  positive(f, "original_timeout", dispatch.original_timeout);
 }
 
 // header:NAME.
@@ -164,8 +164,8 @@ void describe_capture(Fields& f, CaptureOptions& capture) {
 
 void describe_store(Fields& f, results::StoreOptions& store) {
   size(f, "max_bytes", store.max_bytes);
-  field(f, "max_age", store.max_age);
-  field(f, "flush_interval", store.flush_interval);
+  positive(f, "max_age", store.max_age);
+  positive(f, "flush_interval", store.flush_interval);
   count(f, "samples", store.samples, 1, 1000);
 }
 
@@ -175,7 +175,7 @@ void describe_webhook(Fields& f, WebhookOptions& webhook) {
   url.hide = without_path;  // chat services put their token there
   f.scalar("url", url);
   field(f, "secret_file", webhook.secret_file);
-  field(f, "timeout", webhook.timeout);
+  positive(f, "timeout", webhook.timeout);
   count(f, "attempts", webhook.attempts, 1);
 }
 

@@ -22,7 +22,7 @@ void describe_condition(Fields& f, shadow::HeaderCondition& condition) {
 void describe_ramp(Fields& f, shadow::Ramp& ramp) {
   percent(f, "from", ramp.from);
   percent(f, "to", ramp.to);
-  field(f, "over", ramp.over);
+  positive(f, "over", ramp.over);
   number(f, "hold_above", ramp.hold_above, 0, 1);
 }
 

@@ -89,9 +89,9 @@ void describe_breaker(Fields& f, shadow::BreakerOptions& breaker) {
   count(f, "consecutive_failures", breaker.consecutive_failures, 1);
   number(f, "error_share", breaker.error_share, 0, 1);
   count(f, "min_samples", breaker.min_samples, 1);
-  field(f, "window", breaker.window);
+  positive(f, "window", breaker.window);
   field(f, "slow", breaker.slow);
-  field(f, "open_for", breaker.open_for);
+  positive(f, "open_for", breaker.open_for);
 }
 
 void describe_url(Fields& f, std::string& url) {
@@ -105,12 +105,12 @@ void describe_url(Fields& f, std::string& url) {
 
 void describe(Fields& f, shadow::TargetOptions& target) {
   describe_url(f, target.url);
-  field(f, "connect_timeout", target.connect_timeout);
-  field(f, "first_byte_timeout", target.first_byte_timeout);
-  field(f, "timeout", target.timeout);
+  positive(f, "connect_timeout", target.connect_timeout);
+  positive(f, "first_byte_timeout", target.first_byte_timeout);
+  positive(f, "timeout", target.timeout);
   count(f, "concurrency", target.concurrency, 1);
   count(f, "queue", target.queue, 1);
-  field(f, "max_wait", target.max_wait);
+  positive(f, "max_wait", target.max_wait);
   rate(f, "rate", target.rate);
   word(
       f, "host", {"original", "target"},
@@ -131,7 +131,7 @@ void describe(Fields& f, shadow::TargetOptions& target) {
   size(f, "max_answer", target.max_answer_bytes);
   field(f, "idle_timeout", target.idle_timeout);
   field(f, "max_age", target.max_age);
-  field(f, "resolve_interval", target.resolve_interval);
+  positive(f, "resolve_interval", target.resolve_interval);
   field(f, "expires", target.expires);
   f.group("tls", true, [&target](Fields& tls) { describe_tls(tls, target.tls); });
   f.group("breaker", true, [&target](Fields& breaker) { describe_breaker(breaker, target.breaker); });

@@ -100,6 +100,18 @@ void field(Fields& f, std::string_view key, std::optional<Duration>& out) {
                  true});
 }
 
+void positive(Fields& f, std::string_view key, Duration& out) {
+  f.scalar(key, {[&out](std::string_view text) -> std::string {
+                   std::optional<Duration> value;
+                   std::string wrong = read_value(text, value);
+                   if (!value) return wrong;
+                   if (*value == Duration::zero()) return "must be more than 0";
+                   out = *value;
+                   return {};
+                 },
+                 [&out] { return format_duration(out); }, true});
+}
+
 void field(Fields& f, std::string_view key, std::vector<std::string>& out) {
   checked_list(f, key, out, nullptr);
 }

@@ -69,6 +69,7 @@ void field(Fields& f, std::string_view key, std::string& out);
 void field(Fields& f, std::string_view key, bool& out);
 void field(Fields& f, std::string_view key, Duration& out);
 void field(Fields& f, std::string_view key, std::optional<Duration>& out);
+void positive(Fields& f, std::string_view key, Duration& out);  // more than nothing
 void field(Fields& f, std::string_view key, std::vector<std::string>& out);
 
 Scalar number_value(double& out, double least, double most);

@@ -104,6 +104,8 @@ TEST(CommandLine, EveryMistakeIsExitTwoAndNamesTheCure) {
       {{"run", "--candidate", "http://h/?a=1"}, "query"},
       {{"run", "--candidate", "http://a", "--candidate", "http://b"}, "--candidate"},
       {{"run", "--for", "5"}, "'5' is not a duration"},
+      {{"run", "--timeout", "0s"}, "more than 0"},
+      {{"run", "--report", "out.pdf"}, "has none of the suffixes"},
       {{"run", "--sample", "101"}, "percentage"},
       {{"run", "--sample", "nan"}, "percentage"},
       {{"run", "--rate", "fast"}, "is not a rate"},

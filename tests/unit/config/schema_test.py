@@ -113,6 +113,7 @@ BAD = [
     (SERVICE + "  targets: { candidate: { url: 10.0.0.9 } }\n", "is not a URL", True),
     (SERVICE + "  targets: { candidate: { url: 'http://x', timeout: 5 } }\n",
      "f.yaml:4:53: timeout: '5' is not a duration", True),
+    (SERVICE + "  targets: { candidate: { url: 'http://x', timeout: 0s } }\n", "more than 0", True),
     (SERVICE + "  targets: { candidate: { url: 'http://x', concurrency: 0 } }\n", "less than 1", True),
     (SERVICE + "  targets: { candidate: { url: 'http://x', host: mine } }\n", "unknown value", True),
     (SERVICE + "  targets: { candidat: { url: 'http://x' } }\n", "did you mean 'candidate'", True),

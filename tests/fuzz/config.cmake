@@ -1,0 +1,1 @@
+shadowtap_fuzz(config SOURCES config_fuzz.cpp DEPS shadowtap_config)
