@@ -51,6 +51,7 @@ struct ServerState {
   Router api, metrics;
   std::list<Listener> listeners;  // coroutines keep references
   std::list<Peer*> open;          // the longest waiting first
+  std::list<asio::steady_timer*> timers;  // of coroutines, to end their waits at stop()
   ServerCounts counts;
   bool stopped = false;
 };
@@ -126,6 +127,14 @@ asio::awaitable<bool> write(Stream& stream, const ServerOptions& options, Respon
   co_return !error;
 }
 
+// Waits until the timer's expiry, its cancellation or stop().
+asio::awaitable<void> wait(ServerState& server, asio::steady_timer& timer) {
+  if (server.stopped) co_return;
+  const auto at = server.timers.insert(server.timers.end(), &timer);
+  co_await timer.async_wait(kAwait);
+  server.timers.erase(at);
+}
+
 // Waits for an answer that comes later.
 asio::awaitable<Response> wait_for(ServerState& server, Response response) {
   struct Waiting {
@@ -140,7 +149,7 @@ asio::awaitable<Response> wait_for(ServerState& server, Response response) {
     waiting->answer = std::move(answer);
     waiting->timer.cancel();
   });
-  if (!waiting->answer) co_await waiting->timer.async_wait(kAwait);
+  if (!waiting->answer) co_await wait(server, waiting->timer);
   if (!waiting->answer) co_return problem(504, "no answer came in time");
   co_return std::move(*waiting->answer);
 }
@@ -169,7 +178,7 @@ asio::awaitable<void> write_events(ServerState& server, Stream& stream, const Re
     }
     if (!text.empty() && !co_await write_text(stream, server.options, text)) co_return;
     timer.expires_after(server.options.event_interval);
-    co_await timer.async_wait(kAwait);
+    co_await wait(server, timer);
   }
 }
 
@@ -305,7 +314,7 @@ asio::awaitable<void> accept_all(State server, Listener& listener) {
     if (server->stopped) co_return;
     if (error) {
       pause.expires_after(kAcceptPause);
-      co_await pause.async_wait(kAwait);
+      co_await wait(*server, pause);
       continue;
     }
     ++server->counts.accepted;
@@ -388,6 +397,7 @@ void Server::stop() {
     if (!listener.address.unix_path.empty()) ::unlink(listener.address.unix_path.c_str());
   }
   for (Peer* peer : state_->open) peer->stream.close();
+  for (asio::steady_timer* timer : state_->timers) timer->cancel();
 }
 
 }  // namespace shadowtap::api

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "agent/api/report/words.h"
 #include "agent/base/text.h"
 #include "agent/commands/api_command.h"
 #include "agent/commands/commands.h"
@@ -20,9 +21,10 @@ using namespace std::chrono_literals;
 constexpr Duration kFirstPause = 250ms;
 constexpr Duration kLongestPause = 5s;
 
+// Harmless for a terminal: routes and paths come from captured traffic.
 std::string text_of(const json::object& object, const char* key) {
   const json::value* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+  return value && value->is_string() ? api::printable(value->get_string().c_str()) : std::string();
 }
 
 void print_need(const json::object& need) {
@@ -44,7 +46,7 @@ void print(const json::object& verdict) {
               text_of(verdict, "since").c_str());
   if (const json::value* reasons = verdict.if_contains("reasons"); reasons && reasons->is_array()) {
     for (const json::value& reason : reasons->get_array()) {
-      if (reason.is_string()) std::printf("  - %s\n", reason.get_string().c_str());
+      if (reason.is_string()) std::printf("  - %s\n", api::printable(reason.get_string().c_str()).c_str());
     }
   }
   if (const json::value* needs = verdict.if_contains("needs"); needs && needs->is_array()) {

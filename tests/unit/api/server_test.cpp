@@ -223,6 +223,21 @@ TEST(Server, AnAnswerMayComeLaterOrNotAtAll) {
       Client(running.server->address()).ask("GET /never" + end).starts_with("HTTP/1.1 504"));
 }
 
+TEST(Server, StopEndsTheWaitForALateAnswer) {
+  Router router;
+  router.add("GET", "/never", [](const Request&) {
+    Response response;
+    response.later = [](auto) {};
+    return response;
+  });
+  auto running = std::make_unique<RunningServer>(any_port(), std::move(router));
+  Client client(running->server->address());
+  client.send("GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  while (running->counts().requests == 0) std::this_thread::yield();
+  running.reset();  // well before the answer's 30 s
+  EXPECT_EQ(client.receive(), "");
+}
+
 TEST(Server, EventsFlowUntilTheReaderLeaves) {
   ServerOptions options = any_port();
   options.event_interval = std::chrono::milliseconds(1);
