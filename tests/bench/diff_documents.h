@@ -6,14 +6,14 @@
 
 namespace shadowtap::bench {
 
-// An API-like answer of about 10.4 KB: 65 items, 131 objects, short strings, many numbers.
+// An API-like answer of about 10.4 KB: 83 items, 168 objects, short strings, many numbers.
 // `stamp` and `last` differ where two timestamps are to differ. `exact`: with one integer
 // beyond 2^63 and decimals that no double holds.
 inline std::string api_document(const char* stamp, const char* last, bool exact = false) {
   std::string text = "{\"meta\":{\"generatedAt\":\"";
   text += stamp;
-  text += "\",\"count\":65,\"next\":null},\"items\":[";
-  for (int i = 0; i < 65; ++i) {
+  text += "\",\"count\":83,\"next\":null},\"items\":[";
+  for (int i = 0; i < 83; ++i) {
     if (i > 0) text += ',';
     const std::string n = std::to_string(i);
     text += "{\"id\":" + std::to_string(100000 + i * 37) + ",\"name\":\"product " + n +
@@ -24,7 +24,7 @@ inline std::string api_document(const char* stamp, const char* last, bool exact 
             std::to_string(i % 5) + "\"]" +
             (i == 32 && exact ? ",\"serial\":18446744073709551617,\"ratio\":0.12345678901234567891"
                               : "") +
-            (i == 64 ? std::string(",\"updated\":\"") + last + "\"" : "") + "}";
+            (i == 82 ? std::string(",\"updated\":\"") + last + "\"" : "") + "}";
   }
   return text + "]}";
 }
