@@ -244,6 +244,7 @@ void RouteTable::absorb(Node& into, Node& from) {
 
 // Gives up the place with the most words; false if none has enough of them.
 bool RouteTable::make_room() {
+  if (no_room_) return false;  // full: no word was added since
   Node* fullest = nullptr;
   std::vector<Node*> open{root_.get()};
   while (!open.empty()) {
@@ -254,7 +255,10 @@ bool RouteTable::make_room() {
     }
     for (const auto& [word, child] : node->below) open.push_back(child.get());
   }
-  if (fullest == nullptr) return false;
+  if (fullest == nullptr) {
+    no_room_ = true;
+    return false;
+  }
   give_up(*fullest);
   return alive_ < options_.max_routes;
 }

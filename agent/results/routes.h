@@ -83,6 +83,7 @@ class RouteTable {
   std::map<std::pair<std::string, std::string>, RouteIndex> by_name_;
   std::vector<RouteMerge> merges_;
   std::size_t alive_ = 0;
+  bool no_room_ = false;  // nothing to give up, as of the last look
 };
 
 }  // namespace shadowtap::results

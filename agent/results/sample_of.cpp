@@ -1,9 +1,5 @@
 #include "agent/results/sample_of.h"
 
-#include <fmt/format.h>
-
-#include <ctime>
-
 #include "agent/base/text.h"
 #include "agent/http/decode.h"
 
@@ -160,15 +156,6 @@ std::size_t bytes_of(const DiffDetail& detail) {
   if (detail.candidate) sum += message(*detail.candidate);
   if (detail.secondary) sum += message(*detail.secondary);
   return sum + detail.timings_ms.size() * 80;
-}
-
-std::string to_text(WallTime time) {
-  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
-  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
 }
 
 }  // namespace shadowtap::results

@@ -14,7 +14,4 @@ DiffDetail detail_of(const Comparison& comparison, const std::string& service,
                      const Redactor& redactor);
 std::size_t bytes_of(const DiffDetail& detail);
 
-// RFC 3339 in UTC with milliseconds.
-std::string to_text(WallTime time);
-
 }  // namespace shadowtap::results
