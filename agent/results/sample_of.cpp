@@ -1,6 +1,5 @@
 #include "agent/results/sample_of.h"
 
-#include "agent/base/text.h"
 #include "agent/http/decode.h"
 
 namespace shadowtap::results {
