@@ -400,7 +400,12 @@ void MessageParser::take_body(std::string_view bytes) {
   into.size += bytes.size();
   const std::size_t room = cut ? 0 : options_.max_body_bytes - into.bytes.size();
   if (bytes.size() > room && !hasher_ && !damaged_) hash_from_here();
-  into.bytes.append(bytes.substr(0, room));
+  const std::string_view kept = bytes.substr(0, room);
+  // Past the first reserve the announced length is believed: one copy instead of five.
+  if (has_length_ && into.bytes.size() + kept.size() > into.bytes.capacity()) {
+    into.bytes.reserve(std::min<std::uint64_t>(length_, options_.max_body_bytes));
+  }
+  into.bytes.append(kept);
   if (hasher_) hasher_->add(bytes);
 }
 
