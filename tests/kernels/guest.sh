@@ -21,7 +21,8 @@ not_ok() {
 # verdict WHAT: by the status of the command before it.
 verdict() { if [ $? -eq 0 ]; then ok "$1"; else not_ok "$1"; fi; }
 
-api() { wget -q -T 5 -O - "http://127.0.0.1:9900$1"; }
+get() { curl -sf --max-time 10 "$1"; }
+api() { get "http://127.0.0.1:9900$1"; }
 
 # wait_for SECONDS COMMAND…
 wait_for() {
@@ -46,15 +47,17 @@ for module in /modules/*.ko; do insmod "$module" || not_ok "insmod $module"; don
 echo
 echo "# $(uname -r)"
 
-# A pod: its own namespace behind a veth, with the service inside.
+# A pod as network plugins make it: a namespace behind a veth with a host route, so that
+# tap0 is a leaf, and the service inside.
 ip link set lo up
 ip link add tap0 type veth peer name eth0
 unshare -n sleep 100000 &
 pod=$!
 sleep 1
 ip link set eth0 netns $pod
-ip addr add 10.9.0.1/24 dev tap0
+ip addr add 10.9.0.1/32 dev tap0
 ip link set tap0 up
+ip route add 10.9.0.2/32 dev tap0
 in_pod() { nsenter -t $pod -n "$@"; }
 in_pod ip addr add 10.9.0.2/24 dev eth0
 in_pod ip link set eth0 up
@@ -62,7 +65,7 @@ in_pod ip link set lo up
 echo '{"id":1,"name":"one"}' >/www/one.json
 in_pod httpd -p 8080 -h /www
 httpd -p 127.0.0.1:8081 -h /www
-wait_for 10 wget -q -O /dev/null http://10.9.0.2:8080/one.json
+wait_for 10 get http://10.9.0.2:8080/one.json
 verdict 'the service answers'
 
 shadowtap check >/tmp/out 2>&1
@@ -79,7 +82,10 @@ start_agent() {
   agent=$!
   wait_for 60 api /readyz
 }
-requests() { local n; for n in 1 2 3 4 5; do wget -q -O /dev/null "http://10.9.0.2:8080/one.json?$n" || return 1; done; }
+requests() {
+  local n
+  for n in 1 2 3 4 5; do get "http://10.9.0.2:8080/one.json?$n" >/dev/null || return 1; done
+}
 
 start_agent
 verdict 'the agent becomes ready'
@@ -120,10 +126,11 @@ verdict 'SIGTERM ends with 0'
 wait_for 10 nothing_of_ours && ! tc qdisc show dev lo | grep -q clsact
 verdict 'a clean stop removes its filters and the qdisc it made'
 
-shadowtap demo --for 5s >/tmp/out 2>&1 </dev/null
+# Without KVM everything takes its time; the verdicts are other tests' business.
+shadowtap demo --for 10s >/tmp/out 2>&1 </dev/null
 verdict 'shadowtap demo ends with 0'
-grep -qi 'mismatch\|regression' /tmp/out
-verdict 'the demo has findings'
+grep -q 'GET /products/{id}.*price' /tmp/out
+verdict 'the demo finds a planted difference'
 
 ok 'all done'
 poweroff -f
