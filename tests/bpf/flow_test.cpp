@@ -1,6 +1,9 @@
 // What the program knows of a flow: ownership, loss, verdicts, pressure. Each test says
 // what packets pass and which records come.
 
+#include <chrono>
+#include <thread>
+
 #include "tests/bpf/program_run.h"
 
 namespace shadowtap::testing {
@@ -183,6 +186,21 @@ TEST_P(FlowTable, SamplesWholeConnections) {
   }
   EXPECT_GT(taken, 60u);
   EXPECT_LT(taken, 140u);
+}
+
+using Heartbeat = ProgramRun;
+
+TEST_F(Heartbeat, AnAbandonedProgramDisablesItselfAndADrainEnablesIt) {
+  Frame frame;
+  frame.payload = "x";
+  EXPECT_EQ(seen(frame).size(), 1u);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5'100));  // the program's own limit
+  pass(frame);
+  EXPECT_EQ(ignored("stale"), 1u);
+  pass(frame);
+  EXPECT_EQ(ignored("stale"), 1u) << "it does not look at packets any more";
+  drain();
+  EXPECT_EQ(seen(frame).size(), 1u);
 }
 
 }  // namespace

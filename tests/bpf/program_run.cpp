@@ -45,6 +45,8 @@ void ProgramRun::SetUp() {
   must_run("ip link add leaf0 type veth peer name leaf1");
   leaf_ = ::if_nametoindex("leaf0");
   other_leaf_ = ::if_nametoindex("leaf1");
+  ASSERT_NE(leaf_, 0u);
+  ASSERT_NE(other_leaf_, 0u);
   load();
 }
 
