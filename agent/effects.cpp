@@ -39,7 +39,6 @@ class OnShards {
     if (!s) return s.error();
     if (auto valid = shadow::validate(target); !valid) return valid.error();
     each([s = *s, target](Shard& on) { (void)on.dispatcher(s).put_target(target); });
-    if (target.role == shadow::Role::kCandidate) results_.set_epoch(service, target.url);
     return {};
   }
 
@@ -96,6 +95,9 @@ config::Effects make_effects(const config::LiveConfig& config,
   effects.remove_target = [on](const std::string& service, shadow::Role role,
                                const std::string& name) {
     return on.remove_target(service, role, name);
+  };
+  effects.set_epoch = [&results](const std::string& service, const std::string& epoch) {
+    results.set_epoch(service, epoch);
   };
   return effects;
 }

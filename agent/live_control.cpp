@@ -252,11 +252,23 @@ metrics::FromAgent LiveControl::metrics() const {
   for (std::size_t s = 0; s < services_.size(); ++s) {
     if (tap_ != nullptr) {
       const capture::PacketCounts packets = tap_->packets(s);
-      all.packets.push_back({services_[s], "to_server", packets.delivered});
+      all.packets.push_back({services_[s], "to_server", packets.to_server});
+      all.packets.push_back({services_[s], "to_client", packets.to_client});
       for (const auto& [reason, n] : packets.lost) all.packets_lost.push_back({services_[s], reason, n});
     }
   }
+  // A connection is one of its port's, not yet of a service: with several, all of them.
+  for (const auto& shard : shards_) {
+    all.connections.push_back({services_.size() == 1 ? services_.front() : "all", "open",
+                               shard->open_connections()});
+  }
   all.config_reload_success = config_.last_reread_succeeded();
+  return all;
+}
+
+std::vector<api::SettingSource> LiveControl::sources() const {
+  std::vector<api::SettingSource> all;
+  for (const config::Source& one : config_.sources()) all.push_back({one.key, one.source});
   return all;
 }
 

@@ -53,6 +53,7 @@ class LiveControl : public api::Control {
   Result<> remove_target(const std::string& service, shadow::Role role,
                          const std::string& name) override;
   metrics::FromAgent metrics() const override;
+  std::vector<api::SettingSource> sources() const override;
   void replay(http::Exchange exchange, Replayed done) override;
 
  private:

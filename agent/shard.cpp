@@ -379,6 +379,7 @@ bool Shard::work_left() const { return table_.size() > 0 || comparing_ > 0; }
 void Shard::tick(Time now) {
   next_tick_ = now + (work_left() ? kTick : kIdleTick);
   assembly_.tick(source_.clock(now));
+  open_connections_.store(assembly_.connections(), std::memory_order_relaxed);
   for (auto& service : services_) {
     service->dispatcher->tick(now);
   }

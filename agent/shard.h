@@ -84,6 +84,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
 
   const Ledger& ledger(std::size_t service) const { return services_[service]->ledger; }
   const Assembly& assembly() const { return assembly_; }
+  std::uint64_t open_connections() const { return open_connections_.load(std::memory_order_relaxed); }
 
  private:
   struct Service {
@@ -132,6 +133,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   std::atomic<std::size_t> handed_over_{0};
   http::ExchangeId next_resend_ = 0;
   std::size_t comparing_ = 0;  // jobs at the worker
+  std::atomic<std::uint64_t> open_connections_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> finished_{false};
   Time now_;         // of this turn of the loop

@@ -365,7 +365,7 @@ Result<> open_listeners(ServerState& server) {
 
 Result<std::unique_ptr<Server>> Server::start(asio::io_context& io, const ServerOptions& options,
                                               Router api, Router metrics) {
-  State state(new ServerState{io, options, std::move(api), std::move(metrics), {}, {}, {}, false});
+  State state(new ServerState{io, options, std::move(api), std::move(metrics), {}, {}, {}, {}, false});
   if (!options.unix_socket.empty()) state->options.listen = "unix:" + options.unix_socket;
   if (auto ok = check_listen(state->options); !ok) return ok.error();
   if (auto ok = open_listeners(*state); !ok) return ok.error();

@@ -46,7 +46,8 @@ std::string evidence(std::uint64_t s, std::uint64_t f, double log_e, std::uint32
                      1 / alpha);
 }
 
-std::string latched(const PathRecord& record, const NoiseOptions& options) {
+std::string latched(const PathRecord& record, const RoutePairs& pairs,
+                    const NoiseOptions& options) {
   const Latch& latch = *record.latch;
   std::string text = "Regression. ";
   if (latch.constant) {
@@ -56,7 +57,9 @@ std::string latched(const PathRecord& record, const NoiseOptions& options) {
                               latch.keys >= kMaxKeysNamed ? " or more" : "",
                               latch.keys == 1 ? "key" : "keys");
   }
-  if (const ControlCounts* now = record.find(latch.control)) text += counted(*now, latch.pairs);
+  if (const ControlCounts* now = record.find(latch.control)) {
+    text += counted(*now, pairs[static_cast<std::size_t>(latch.control)].n);
+  }
   return text + " When it was found:" +
          evidence(latch.s, latch.f, latch.log_e, latch.index, options.alpha);
 }
@@ -96,7 +99,7 @@ std::string why_not_yet(const PathRecord& record, const ControlCounts& c,
 std::string explain(const PathRecord& record, const RoutePairs& pairs,
                     const NoiseOptions& options) {
   const bool by_diffy = options.rule == "diffy";
-  if (record.latch && !by_diffy) return latched(record, options);
+  if (record.latch && !by_diffy) return latched(record, pairs, options);
   const auto control = speaking(pairs);
   if (!control) {
     std::uint64_t most = 0;

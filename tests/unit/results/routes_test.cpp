@@ -20,13 +20,13 @@ TEST(ValueTemplate, TellsValuesFromWords) {
 
 class Learned : public testing::Test {
  protected:
-  void limit(RouteOptions options) { table_ = std::move(*RouteTable::make(options)); }
+  void limit(RouteOptions options) { table_ = *RouteTable::make(options); }
   RouteIndex see(const std::string& target, const std::string& method = "GET") {
     return table_.resolve(method, target, "");
   }
   std::string name(const std::string& target) { return table_.at(see(target)).name; }
 
-  RouteTable table_ = std::move(*RouteTable::make({}));
+  RouteTable table_ = *RouteTable::make({});
 };
 
 TEST_F(Learned, PutsValuesOfOnePlaceIntoOneRoute) {
