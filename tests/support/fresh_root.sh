@@ -19,11 +19,10 @@ root=$2
 shift 2
 
 started=$SECONDS
-mmdebstrap --quiet --variant=minbase ${CALLER:+--include=sudo} bookworm "$root" - <<'SOURCES'
-deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian bookworm-updates main
-deb http://deb.debian.org/debian-security bookworm-security main
-SOURCES
+# The package sources of this machine, whatever they are.
+sources=(/etc/apt/sources.list.d/*.sources /etc/apt/sources.list)
+mmdebstrap --quiet --variant=minbase ${CALLER:+--include=sudo} bookworm "$root" \
+  "$(ls "${sources[@]}" 2>/dev/null | head -n 1)"
 chmod 755 "$root"
 mkdir -p "$root/home/src"
 git archive HEAD | tar -x -C "$root/home/src"
