@@ -122,6 +122,8 @@ Result<> run(capture::Tap& tap, Writing& writing, const RecorderOptions& options
   const auto take = [&](const net::Segment& segment) { assembly.segment(segment); };
   const Time start = std::chrono::steady_clock::now();
   Time next_tick = start;
+  ring.drain(kDrainBudget, take);  // the program copies from the first drain on
+  if (options.started) options.started();
   while (!stop.load()) {
     const Time now = std::chrono::steady_clock::now();
     if (options.run_for && now - start >= *options.run_for) break;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct RecorderOptions {
   std::uint64_t max_file_bytes = 0;  // rotation; 0: none
   bool with_secrets = false;         // then the file has mode 0600
   std::optional<Duration> run_for;
+  std::function<void()> started;  // called once, when the tap copies
 };
 
 struct RecorderCounts {

@@ -85,9 +85,13 @@ asio::awaitable<Result<CallAnswer>> exchange(S& stream, const OutgoingCall& call
   parser.body_limit(call.max_answer_bytes);
   const auto [error, read] = co_await bhttp::async_read(stream, buffer, parser, kAwait);
   if (error) co_return failure("read the answer of", call.url, error);
-  auto answer = parser.release();
-  co_return CallAnswer{answer.result_int(), std::string(answer[bhttp::field::content_type]),
-                       std::move(answer.body())};
+  auto received = parser.release();
+  CallAnswer answer;
+  answer.status = received.result_int();
+  answer.content_type = received[bhttp::field::content_type];
+  for (const auto& line : received) answer.headers.emplace_back(line.name_string(), line.value());
+  answer.body = std::move(received.body());
+  co_return answer;
 }
 
 asio::awaitable<Result<CallAnswer>> exchange_tls(Stream& plain, const OutgoingCall& call) {

@@ -31,6 +31,7 @@ struct CallAnswer {
   unsigned status = 0;
   std::string content_type;
   std::string body;
+  NameValues headers;  // all of them, trailers too, in their order
 };
 
 boost::asio::awaitable<Result<CallAnswer>> perform(OutgoingCall call);

@@ -1,5 +1,5 @@
-// One GET of an http:// URL over a connection of its own, blocking, under one deadline.
-// No TLS, no redirect: what the server answers is the answer.
+// One GET of an http:// or https:// URL over a connection of its own, blocking, under one
+// deadline. No redirect: what the server answers is the answer.
 #pragma once
 
 #include <string>

@@ -40,10 +40,12 @@ int record(const config::RecordCommand& command) {
     options.max_file_bytes = *limit;
   }
   stop_on_signals();
-  fmt::print("records to {}{}\n", options.output,
-             options.with_secrets ? ", WITH credentials as captured (file mode 0600)"
-                                  : ", credentials redacted");
-  std::fflush(stdout);
+  options.started = [&options] {
+    fmt::print("records to {}{}\n", options.output,
+               options.with_secrets ? ", WITH credentials as captured (file mode 0600)"
+                                    : ", credentials redacted");
+    std::fflush(stdout);
+  };
   const auto counts = shadowtap::record(*config, options, stop);
   if (!counts) return fail(1, counts.error().message());
   fmt::print("{} exchanges written, {} of them without an answer; {} left out (body too large)\n",
