@@ -17,6 +17,7 @@ constexpr Duration kTick = 10ms;            // timers of streams, sends and dead
 constexpr Duration kIdleTick = 100ms;       // the same with nothing open; also the backstop
 constexpr Duration kBusy = 4ms;             // after a record: poll, do not arm
 constexpr Duration kPoll = 1ms;
+constexpr Duration kStopGrace = 2s;         // for answers under way when the agent stops
 constexpr Duration kStopDeadline = 10s;     // for a file's last exchanges
 
 std::size_t bytes_of(const results::Comparison& comparison) {
@@ -332,16 +333,19 @@ void Shard::end_all() {
     io_.restart();
     io_.run_for(kPoll);
   } while (comparing_ > 0 && std::chrono::steady_clock::now() < limit);
-  table_.for_each([this](OpenExchange& open) {
-    if (open.reported) return;
-    if (open.resent) return std::exchange(open.resent, {})(plain_error("the agent is stopping"));
-    if (!open.ending) {
-      open.ending = http::NotComparable::kShuttingDown;
-      count(services_[open.exchange.service]->ledger, *open.ending);
-    }
-    open.reported = true;
-    report(without_comparison(take_exchange(open), *open.ending, options_.to_wall));
-  });
+  table_.for_each([this](OpenExchange& open) { end(open); });
+}
+
+// The agent stops before this exchange is over.
+void Shard::end(OpenExchange& open) {
+  if (open.reported) return;
+  if (open.resent) return std::exchange(open.resent, {})(plain_error("the agent is stopping"));
+  if (!open.ending) {
+    open.ending = http::NotComparable::kShuttingDown;
+    count(services_[open.exchange.service]->ledger, *open.ending);
+  }
+  open.reported = true;
+  report(without_comparison(take_exchange(open), *open.ending, options_.to_wall));
 }
 
 // ---- the loop -----------------------------------------------------------------------
@@ -369,9 +373,32 @@ void Shard::run() {
     }
     if (!worked) sleep(now_);
   }
+  if (!ended) wind_down(take);
   end_all();
   finished_.store(true);
   wake_results_();
+}
+
+// The tap is gone: what it had copied is taken, an original that is not complete never
+// will be, and answers that are under way get a moment to arrive.
+void Shard::wind_down(const std::function<void(const net::Segment&)>& take) {
+  now_ = std::chrono::steady_clock::now();
+  while (source_.drain(kDrainBudget, take) > 0) continue;
+  table_.for_each([this](OpenExchange& open) {
+    if (!open.original_over) end(open);
+  });
+  const Time limit = now_ + kStopGrace;
+  while (unreported() && now_ < limit) {
+    io_.run_one_for(kPoll);
+    now_ = std::chrono::steady_clock::now();
+    if (now_ >= next_tick_) tick(now_);
+  }
+}
+
+bool Shard::unreported() {
+  bool any = comparing_ > 0;
+  table_.for_each([&any](OpenExchange& open) { any |= !open.reported; });
+  return any;
 }
 
 bool Shard::work_left() const { return table_.size() > 0 || comparing_ > 0; }

@@ -114,6 +114,9 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   http::Exchange take_exchange(OpenExchange& open);
   void count(Ledger& ledger, const results::Ending& ending);
   void report(results::Comparison comparison);
+  void wind_down(const std::function<void(const net::Segment&)>& take);
+  bool unreported();
+  void end(OpenExchange& open);
   void end_all();
 
   void tick(Time now);
