@@ -82,7 +82,7 @@ void Service::merge(const RouteMerge& merge) {
 void Service::add(Comparison& comparison) {
   const RouteIndex route = file(comparison);
   RouteCounts& c = counts(route);
-  if (since_ == WallTime{}) since_ = comparison.time;
+  since_ = std::min(since_, comparison.time);  // a file's exchanges are older than we are
   last_ = std::max(last_, comparison.time);
   ++c.exchanges;
   c.dirty = true;

@@ -151,7 +151,7 @@ class Service {
   std::vector<BucketRow> buckets_;  // of the time since the last collect()
   std::map<std::tuple<RouteIndex, std::int64_t, const char*>, std::size_t> bucket_of_;
   bool cleared_ = false;           // what the store has is of another epoch
-  WallTime since_{};
+  WallTime since_{std::chrono::system_clock::now()};  // of what is counted
   WallTime last_{};
   double rate_ = 0;  // comparisons a second, smoothed over about 10 s
   std::uint64_t rate_compared_ = 0;
