@@ -5,6 +5,7 @@
 #   fresh_root.sh                               deploy/quickstart.sh --for 20s, twice
 #   fresh_root.sh 'CI=true tests/run.sh' …      these commands, one after the other
 #   CALLER=someone fresh_root.sh …              under sudo, called by a user of that name
+#   CCACHE=DIR fresh_root.sh …                  starts with a copy of that compiler cache
 set -euo pipefail
 if [ "${1:-}" != --inside ]; then
   cd "$(dirname "$0")/../.."
@@ -26,6 +27,10 @@ mmdebstrap --quiet --variant=minbase ${CALLER:+--include=sudo} bookworm "$root" 
 chmod 755 "$root"
 mkdir -p "$root/home/src"
 git archive HEAD | tar -x -C "$root/home/src"
+if [ -n "${CCACHE:-}" ]; then
+  mkdir -p "$root/root/.cache"
+  cp -a "$CCACHE" "$root/root/.cache/ccache"
+fi
 for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
