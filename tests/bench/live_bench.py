@@ -1,8 +1,8 @@
 """What a shadowed and diffed exchange costs, live: nginx serves, nginx is the candidate.
 
 Prints agent CPU per exchange at a steady load (keep-alive connections that pause between
-requests), what wrk as a bare client spends per request in the same run, lost exchanges,
-RSS, and new target connections per exchange. Figures of one run; compare them with each
+requests), what wrk as a bare client spends per request in the same run, lost exchanges
+and RSS. Figures of one run; compare them with each
 other, not with another day's.
 """
 
@@ -73,9 +73,6 @@ def main():
         load(lab, 10, "warm-up")
         measure(lab, agent, 10, "steady")
         measure(lab, agent, 0, "saturated")
-        connections = sum(t.get("connections_opened", 0) for s in agent.get("/api/v1/status")["services"]
-                          for t in s["targets"])
-        print(f"target connections opened: {connections} for {agent.ledger()['compared']} exchanges")
         idle, at = cpu_seconds(agent.process.pid), time.monotonic()
         time.sleep(3)  # what is measured: three seconds with nothing to do
         print(f"idle agent: {100 * (cpu_seconds(agent.process.pid) - idle) / (time.monotonic() - at):.2f} % of a core")
