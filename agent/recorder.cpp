@@ -16,9 +16,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kDrainBudget = 256;
+constexpr std::size_t kRecordsPerTurn = 256;
 constexpr std::size_t kMaxOpen = 65'536;           // requests that wait for their answer
-constexpr std::size_t kMaxDecodedBytes = 64 << 20;
+constexpr std::size_t kMaxRecordedBytes = 64 << 20;
 constexpr std::size_t kMaxBodyBytes = 64 << 20;    // a recording keeps whole bodies
 constexpr int kTickMs = 100;
 
@@ -26,7 +26,7 @@ constexpr int kTickMs = 100;
 bool redact_body(http::Body& body, const http::HeaderList& headers,
                  const results::Redactor& redactor) {
   http::DecodedBody plain = http::decode_body(headers.find("Content-Encoding").value_or(""),
-                                              body.bytes, kMaxDecodedBytes);
+                                              body.bytes, kMaxRecordedBytes);
   if (plain.outcome != http::Decoding::kDecoded) return false;
   std::string redacted = redactor.body(headers.find("Content-Type").value_or(""), plain.bytes);
   if (redacted == plain.bytes) return false;
@@ -122,7 +122,7 @@ Result<> run(capture::Tap& tap, Writing& writing, const RecorderOptions& options
   const auto take = [&](const net::Segment& segment) { assembly.segment(segment); };
   const Time start = std::chrono::steady_clock::now();
   Time next_tick = start;
-  ring.drain(kDrainBudget, take);  // the program copies from the first drain on
+  ring.drain(kRecordsPerTurn, take);  // the program copies from the first drain on
   if (options.started) options.started();
   while (!stop.load()) {
     const Time now = std::chrono::steady_clock::now();
@@ -132,11 +132,11 @@ Result<> run(capture::Tap& tap, Writing& writing, const RecorderOptions& options
       tap.follow();
       next_tick = now + std::chrono::milliseconds(kTickMs);
     }
-    if (ring.drain(kDrainBudget, take) == 0) wait(ring);
+    if (ring.drain(kRecordsPerTurn, take) == 0) wait(ring);
     if (!writing.failure()) return writing.failure();
   }
   tap.detach();
-  while (ring.drain(kDrainBudget, take) > 0) continue;
+  while (ring.drain(kRecordsPerTurn, take) > 0) continue;
   assembly.flush(std::chrono::steady_clock::now());
   return writing.failure();
 }

@@ -15,8 +15,6 @@ constexpr std::uint64_t kWhole = 1U << 30;
 
 constexpr std::array<std::string_view, 4> kUsualKeys = {"id", "key", "uuid", "name"};
 
-bool is_boolean(JsonType type) { return type == JsonType::kTrue || type == JsonType::kFalse; }
-
 // The values of one field over one side's objects, by value.
 struct FieldValues {
   std::unordered_map<std::uint64_t, std::uint32_t> position;
@@ -228,7 +226,7 @@ std::uint32_t GapPairs::similarity(std::uint32_t i, std::uint32_t j) {
   const bool containers = x >= JsonType::kArray;
   if (containers != (y >= JsonType::kArray)) return 0;
   if (!containers) {
-    const bool same = x == y || (is_boolean(x) && is_boolean(y));
+    const bool same = same_type(x, y);
     return static_cast<std::uint32_t>(same ? kWhole / 2 : kWhole / 4);
   }
   if (x != y) return 0;

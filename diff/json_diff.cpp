@@ -13,12 +13,6 @@ constexpr int kMaxProbeDepth = 12;
 // Texts of whole containers are compared first, but not at each level of a deep document.
 constexpr std::size_t kMaxTextDepth = 32;
 
-bool is_boolean(JsonType type) { return type == JsonType::kTrue || type == JsonType::kFalse; }
-
-bool same_type(JsonType a, JsonType b) {
-  return a == b || (is_boolean(a) && is_boolean(b));
-}
-
 // INTERFACES section 5, "Map-like".
 bool keys_look_map_like(const JsonDocument& doc, NodeId object) {
   const std::uint32_t count = doc[object].count;

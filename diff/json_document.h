@@ -18,6 +18,12 @@ namespace shadowtap::diff {
 // In the order in which values of different types sort.
 enum class JsonType : std::uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
 
+// true and false are one type.
+constexpr bool same_type(JsonType a, JsonType b) {
+  const auto is_boolean = [](JsonType t) { return t == JsonType::kTrue || t == JsonType::kFalse; };
+  return a == b || (is_boolean(a) && is_boolean(b));
+}
+
 using NodeId = std::uint32_t;
 
 // No member initializers: the reader fills a whole array of these.

@@ -18,7 +18,6 @@ constexpr std::size_t kMaxDepth = 1'000'000;
 // Up to so many members, a repeated key is looked for by going over them.
 constexpr std::uint32_t kFewMembers = 32;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 bool read_hex4(std::string_view content, std::size_t at, std::uint32_t& unit) {

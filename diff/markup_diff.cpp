@@ -14,7 +14,7 @@
 namespace shadowtap::diff {
 namespace {
 
-constexpr std::uint32_t kWhole = 1U << 20;
+constexpr std::uint32_t kFullShare = 1U << 20;
 // A tree takes ten times its text and more.
 constexpr std::size_t kMaxMarkupBytes = 32 << 20;
 
@@ -285,8 +285,8 @@ class MarkupDiff {
     for (std::size_t i = 0; i < std::min(a.children.size(), b.children.size()); ++i) {
       equal += a.children[i].hash == b.children[i].hash;
     }
-    const std::uint64_t share = most == 0 ? 0 : equal * (kWhole / 2) / most;
-    return kWhole / 2 + static_cast<std::uint32_t>(share);
+    const std::uint64_t share = most == 0 ? 0 : equal * (kFullShare / 2) / most;
+    return kFullShare / 2 + static_cast<std::uint32_t>(share);
   }
 
   void both(const MarkupNode& left, const MarkupNode& right) {

@@ -15,7 +15,7 @@ namespace shadowtap::diff {
 namespace {
 
 // libxml2's own limit for XML; its HTML parser has a similar one. Recursion is bounded.
-constexpr int kMaxDepth = 256;
+constexpr int kMaxMarkupDepth = 256;
 
 struct FreeDocument {
   void operator()(xmlDoc* doc) const { xmlFreeDoc(doc); }
@@ -85,7 +85,7 @@ void number_children(MarkupNode& element) {
 }
 
 bool fill(MarkupNode& to, const xmlNode* from, bool html, int depth) {
-  if (depth > kMaxDepth) return false;
+  if (depth > kMaxMarkupDepth) return false;
   to.name = qualified(from->ns, from->name);
   to.space = from->ns ? text_of(from->ns->href) : "";
   to.attributes = attributes_of(from);

@@ -9,6 +9,7 @@
 
 namespace shadowtap::diff {
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 char lower(char c);
 std::string to_lower(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);

@@ -11,4 +11,8 @@ using Time = std::chrono::steady_clock::time_point;  // libstdc++: CLOCK_MONOTON
 using Duration = std::chrono::nanoseconds;
 using WallTime = std::chrono::sys_time<std::chrono::nanoseconds>;
 
+constexpr double in_milliseconds(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 }  // namespace shadowtap

@@ -7,6 +7,9 @@
 
 namespace shadowtap::commands {
 
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
 int run(const config::RunCommand& command);
 int demo(const config::DemoCommand& command);
 int report(const config::ReportCommand& command);

@@ -13,7 +13,7 @@ namespace shadowtap::commands {
 namespace {
 
 constexpr Duration kFetchTimeout = std::chrono::seconds(30);
-constexpr int kFailed = 2;
+constexpr int kError = 2;
 
 // Nobody waits behind this one: room for two listings of a hundred megabytes.
 constexpr diff::Budget kBudget{
@@ -22,7 +22,7 @@ constexpr std::size_t kShownInText = 400;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "shadowtap: %s\n", why.c_str());
-  return kFailed;
+  return kError;
 }
 
 Result<std::shared_ptr<const diff::RuleSet>> rules_of(const config::CompareCommand& command) {

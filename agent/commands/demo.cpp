@@ -60,11 +60,6 @@ config::Config demo_config(const Shop& shop, const std::string& listen) {
   return config;
 }
 
-int fail(const Error& error) {
-  fmt::print(stderr, "shadowtap demo: {}\n", error.message());
-  return 1;
-}
-
 void introduce(const Shop& shop, const config::Config& config, const std::string& api) {
   fmt::print(
       "Three copies of a small shop run on this machine: the original on port {}, a second copy\n"
@@ -82,14 +77,14 @@ void introduce(const Shop& shop, const config::Config& config, const std::string
 
 int demo(const config::DemoCommand& command) {
   auto shop = open_shop();
-  if (!shop) return fail(shop.error());
+  if (!shop) return fail(kFailed, shop.error().message());
   const config::Config config = demo_config(*shop, command.listen);
   auto live = config::LiveConfig::open({config, config}, [config] {
     return Result<config::Effective>(config::Effective{config, config});
   });
-  if (!live) return fail(live.error());
+  if (!live) return fail(kFailed, live.error().message());
   auto agent = Agent::start(std::move(*live));
-  if (!agent) return fail(agent.error());
+  if (!agent) return fail(kFailed, agent.error().message());
   introduce(*shop, config, (*agent)->api_address());
   {
     const demo::Traffic traffic(shop->original->port());

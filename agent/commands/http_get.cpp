@@ -5,7 +5,7 @@
 namespace shadowtap::commands {
 namespace {
 
-constexpr std::size_t kMaxBody = std::size_t{1} << 30;
+constexpr std::size_t kMaxAnswer = std::size_t{1} << 30;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ Result<http::Response> http_get(const std::string& url, Duration timeout) {
   api::OutgoingCall call;
   call.url = std::move(*parsed);
   call.timeout = timeout;
-  call.max_answer_bytes = kMaxBody;
+  call.max_answer_bytes = kMaxAnswer;
   auto answer = api::call(std::move(call));
   if (!answer) return answer.error();
 

@@ -5,6 +5,7 @@
 
 #include "agent/base/text.h"
 #include "agent/commands/commands.h"
+#include "agent/commands/session.h"
 #include "agent/config/effective.h"
 #include "agent/recorder.h"
 
@@ -18,11 +19,6 @@ void stop_on_signals() {
   action.sa_handler = [](int) { stop.store(true); };
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-}
-
-int fail(int exit_code, const std::string& message) {
-  fmt::print(stderr, "shadowtap record: {}\n", message);
-  return exit_code;
 }
 
 }  // namespace

@@ -15,14 +15,6 @@
 namespace shadowtap::commands {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
-
-int fail(int exit_code, const std::string& message) {
-  fmt::print(stderr, "shadowtap replay: {}\n", message);
-  return exit_code;
-}
-
 int list(const config::ReplayCommand& command) {
   ListOptions options;
   options.path = command.file;

@@ -11,14 +11,6 @@
 namespace shadowtap::commands {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
-
-int fail(int exit_code, const Error& error) {
-  fmt::print(stderr, "shadowtap: {}\n", error.message());
-  return exit_code;
-}
-
 // Standard output is a log for whoever reads it later: each line leaves at once.
 void say(const std::string& line) {
   fmt::print("{}\n", line);
@@ -29,26 +21,26 @@ void say(const std::string& line) {
 
 int run(const config::RunCommand& command) {
   auto said = config::read_effective(command);
-  if (!said) return fail(kUsage, said.error());
+  if (!said) return fail(kUsage, said.error().message());
   if (command.check_config) {
     fmt::print("{}", config::print_config(said->config));
     return 0;
   }
   auto config = config::LiveConfig::open(std::move(*said),
                                          [command] { return config::read_effective(command); });
-  if (!config) return fail(kFailed, config.error());
+  if (!config) return fail(kFailed, config.error().message());
   for (const config::ServiceConfig& service : (*config)->running().services) {
     say(what_is_sent(service, (*config)->running().limits));
   }
   AgentSources sources;
   sources.config_file = command.config_file;
   auto agent = Agent::start(std::move(*config), std::move(sources));
-  if (!agent) return fail(kFailed, agent.error());
+  if (!agent) return fail(kFailed, agent.error().message());
   say(fmt::format("serving on http://{}", (*agent)->api_address()));
 
   run_session(**agent, command.run_for);
   for (const std::string& path : command.reports) {
-    if (auto written = write_report(**agent, path); !written) return fail(kFailed, written.error());
+    if (auto written = write_report(**agent, path); !written) return fail(kFailed, written.error().message());
   }
   return command.exit_verdict ? exit_code_of_verdict(**agent) : 0;
 }

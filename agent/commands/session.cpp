@@ -8,6 +8,11 @@
 
 namespace shadowtap::commands {
 
+int fail(int exit_code, const std::string& message) {
+  fmt::print(stderr, "shadowtap: {}\n", message);
+  return exit_code;
+}
+
 void ProgressLine::show(const Progress& p) {
   if (::isatty(STDERR_FILENO) == 0) return;
   fmt::print(stderr,

@@ -9,6 +9,9 @@
 
 namespace shadowtap::commands {
 
+// Says on standard error what went wrong, and returns `exit_code`.
+int fail(int exit_code, const std::string& message);
+
 // Refreshes one line on a terminal (standard error); silent where it is none.
 class ProgressLine {
  public:

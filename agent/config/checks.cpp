@@ -7,20 +7,11 @@
 #include <charconv>
 
 #include "agent/base/text.h"
+#include "agent/config/number.h"
 #include "agent/config/values.h"
 
 namespace shadowtap::config {
 namespace {
-
-std::string quoted(std::string_view text) {
-  return "'" + std::string(text.substr(0, 200)) + (text.size() > 200 ? "…'" : "'");
-}
-
-template <class T>
-bool read_number(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 constexpr std::array<std::string_view, 9> kMethods{"GET",    "HEAD",  "OPTIONS", "POST",   "PUT",
                                                    "DELETE", "PATCH", "TRACE",   "CONNECT"};
@@ -68,6 +59,10 @@ std::string_view authority_of(std::string_view url) {
 }
 
 }  // namespace
+
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text.substr(0, 200)) + (text.size() > 200 ? "…'" : "'");
+}
 
 std::string check_url(std::string_view url) {
   if (has_control(url)) return quoted(url) + " has a space or control character";

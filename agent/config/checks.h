@@ -8,6 +8,9 @@
 
 namespace shadowtap::config {
 
+// For an error message: what was written, in quotes, cut where it is long.
+std::string quoted(std::string_view text);
+
 std::string check_url(std::string_view url);          // of a target or an agent
 std::string check_webhook(std::string_view url);      // http(s) with path and query
 std::string check_listen(std::string_view address);   // host:port

@@ -6,12 +6,11 @@
 #include <cmath>
 
 #include "agent/base/text.h"
+#include "agent/config/checks.h"
 #include "agent/config/values.h"
 
 namespace shadowtap::config {
 namespace {
-
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 // Decimal or 0x….
 bool read_count(std::string_view text, std::uint64_t& out) {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kHidden = "***";
 
 // With JSON's escapes, which YAML's double quotes understand too.
-std::string quoted(std::string_view text) {
+std::string double_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -54,7 +54,7 @@ bool is_measure(std::string_view text) {
 
 std::string scalar_text(const Node& node) {
   const bool plain = !node.is_text || is_plain(node.scalar) || is_measure(node.scalar);
-  return plain ? node.scalar : quoted(node.scalar);
+  return plain ? node.scalar : double_quoted(node.scalar);
 }
 
 void print_block(const Node& node, const std::string& indent, std::string& out);
@@ -83,7 +83,7 @@ void print_value(const Node& node, const std::string& indent, std::string& out) 
 
 void print_block(const Node& node, const std::string& indent, std::string& out) {
   for (const Entry& entry : node.entries) {
-    out += indent + (is_plain(entry.key) ? entry.key : quoted(entry.key)) + ":";
+    out += indent + (is_plain(entry.key) ? entry.key : double_quoted(entry.key)) + ":";
     print_value(entry.value, indent, out);
   }
   for (const Node& item : node.items) {
@@ -154,13 +154,13 @@ std::string print_json(const Node& node) {
   std::string out;
   switch (node.kind) {
     case Node::Kind::kNull: return "null";
-    case Node::Kind::kScalar: return node.is_text ? quoted(node.scalar) : node.scalar;
+    case Node::Kind::kScalar: return node.is_text ? double_quoted(node.scalar) : node.scalar;
     case Node::Kind::kList:
       for (const Node& item : node.items) out += (out.empty() ? "" : ",") + print_json(item);
       return "[" + out + "]";
     case Node::Kind::kMap:
       for (const Entry& entry : node.entries) {
-        out += (out.empty() ? "" : ",") + quoted(entry.key) + ":" + print_json(entry.value);
+        out += (out.empty() ? "" : ",") + double_quoted(entry.key) + ":" + print_json(entry.value);
       }
       return "{" + out + "}";
   }

@@ -7,19 +7,10 @@
 
 #include "agent/base/text.h"
 #include "agent/config/checks.h"
+#include "agent/config/number.h"
 
 namespace shadowtap::config {
 namespace {
-
-std::string quoted(std::string_view text) {
-  return "'" + std::string(text.substr(0, 200)) + (text.size() > 200 ? "…'" : "'");
-}
-
-template <class T>
-bool read_number(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 // Calls `take` for each comma-separated part until one complains.
 template <class Take>

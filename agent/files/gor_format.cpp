@@ -6,12 +6,12 @@
 #include <charconv>
 #include <vector>
 
+#include "agent/base/ascii.h"
+
 namespace shadowtap::files {
 namespace {
 
 constexpr std::size_t kMaxId = 64;
-
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;

@@ -54,10 +54,6 @@ std::string version_of(const http::Version& version) {
   return fmt::format("HTTP/{}.{}", version.major, version.minor);
 }
 
-double milliseconds(Time from, Time to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 }  // namespace
 
 Lister::Lister(ListFormat format, std::function<void(std::string_view)> print)
@@ -94,8 +90,8 @@ void Lister::print_text(const http::Exchange& e, const char* reason) {
   if (e.original) {
     line += fmt::format(" {} request={}B response={}B first={:.3f}ms last={:.3f}ms\n",
                         e.original->status, e.request.body.size, e.original->body.size,
-                        milliseconds(e.request_last, e.response_first),
-                        milliseconds(e.request_last, e.response_last));
+                        in_milliseconds(e.response_first - e.request_last),
+                        in_milliseconds(e.response_last - e.request_last));
   } else {
     line += fmt::format(" - request={}B lost: {}\n", e.request.body.size, reason);
   }
@@ -120,8 +116,8 @@ void Lister::print_json(const http::Exchange& e, const char* reason) {
     line["status"] = e.original->status;
     line["response_body_bytes"] = e.original->body.size;
     line["response_body_sha256"] = hash_of(e.original->body);
-    line["first_byte_ms"] = milliseconds(e.request_last, e.response_first);
-    line["last_byte_ms"] = milliseconds(e.request_last, e.response_last);
+    line["first_byte_ms"] = in_milliseconds(e.response_first - e.request_last);
+    line["last_byte_ms"] = in_milliseconds(e.response_last - e.request_last);
   } else {
     line["reason"] = reason;
   }

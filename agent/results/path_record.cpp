@@ -2,20 +2,13 @@
 
 #include <algorithm>
 
+#include "agent/base/ascii.h"
+
 namespace shadowtap::results {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 std::size_t count(std::string_view s, bool (*is)(char)) {
   return static_cast<std::size_t>(std::count_if(s.begin(), s.end(), is));
-}
-
-bool is_uuid(std::string_view s) {
-  return s.size() == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
-         count(s, is_hex) == 32;
 }
 
 // ISO 8601, an HTTP date, or seconds, milliseconds, … since 1970 (from 2001 on).

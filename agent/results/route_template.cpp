@@ -2,27 +2,16 @@
 
 #include <algorithm>
 
+#include "agent/base/ascii.h"
+
 namespace shadowtap::results {
 namespace {
 
 constexpr std::size_t kMinHex = 8;
 constexpr std::size_t kMinToken = 20;  // ULID has 26, KSUID 27, a Mongo id 24 (hex)
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 bool all(std::string_view text, bool (*is)(char)) { return std::all_of(text.begin(), text.end(), is); }
 bool any(std::string_view text, bool (*is)(char)) { return std::any_of(text.begin(), text.end(), is); }
-
-bool is_uuid(std::string_view s) {
-  if (s.size() != 36) return false;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? s[i] != '-' : !is_hex(s[i])) return false;
-  }
-  return true;
-}
 
 // 2024-05-01, 2024-05, 2024-05-01T10:00:00Z (also percent-encoded colons).
 bool is_date(std::string_view s) {

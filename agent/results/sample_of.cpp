@@ -8,10 +8,6 @@ namespace {
 constexpr std::size_t kMaxBody = 64 << 10;
 constexpr std::size_t kMaxDifferences = 100;
 
-double milliseconds(Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 bool is_text(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
     const auto c = static_cast<unsigned char>(bytes[i]);
@@ -100,15 +96,15 @@ void add_differences(const Comparison& comparison, const Redactor& redactor, Dif
 void add_timings(const Comparison& comparison, std::map<std::string, double>& timings) {
   const auto add = [&](const char* name, const std::optional<http::Answer>& answer) {
     if (!answer || !answer->ok()) return;
-    timings[std::string(name) + "_first_byte"] = milliseconds(answer->to_first_byte);
-    timings[std::string(name) + "_last_byte"] = milliseconds(answer->to_last_byte);
-    timings[std::string(name) + "_round_trip"] = milliseconds(answer->round_trip);
+    timings[std::string(name) + "_first_byte"] = in_milliseconds(answer->to_first_byte);
+    timings[std::string(name) + "_last_byte"] = in_milliseconds(answer->to_last_byte);
+    timings[std::string(name) + "_round_trip"] = in_milliseconds(answer->round_trip);
   };
   if (comparison.original_first_byte) {
-    timings["original_first_byte"] = milliseconds(*comparison.original_first_byte);
+    timings["original_first_byte"] = in_milliseconds(*comparison.original_first_byte);
   }
   if (comparison.original_last_byte) {
-    timings["original_last_byte"] = milliseconds(*comparison.original_last_byte);
+    timings["original_last_byte"] = in_milliseconds(*comparison.original_last_byte);
   }
   add("candidate", comparison.candidate);
   add("secondary", comparison.secondary);

@@ -10,13 +10,9 @@
 namespace shadowtap::results {
 namespace {
 
-double milliseconds(Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 Latency latency_of(const Histogram& histogram) {
-  return {milliseconds(histogram.percentile(0.5)), milliseconds(histogram.percentile(0.9)),
-          milliseconds(histogram.percentile(0.99))};
+  return {in_milliseconds(histogram.percentile(0.5)), in_milliseconds(histogram.percentile(0.9)),
+          in_milliseconds(histogram.percentile(0.99))};
 }
 
 std::uint64_t fnv1a(std::string_view text, std::uint64_t hash) {

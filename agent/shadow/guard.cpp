@@ -21,10 +21,6 @@ constexpr Duration kMaxRest = 60s;
 constexpr double kLeastShare = 1.0 / 16;
 constexpr std::array<double, 2> kQuantiles{0.9, 0.99};
 
-double ms(Duration duration) {
-  return static_cast<double>(duration.count()) / 1e6;
-}
-
 }  // namespace
 
 void Guard::observe(Duration latency, bool error, bool shadows_on, Time now) {
@@ -51,7 +47,7 @@ void Guard::close_window(Time now) {
   const std::uint64_t count = window_.count();
   if (count >= kFewSamples) {
     const std::size_t which = count >= kManySamples ? 1 : 0;
-    const double high = ms(window_.quantile(kQuantiles[which]));
+    const double high = in_milliseconds(window_.quantile(kQuantiles[which]));
     const double errors = static_cast<double>(window_errors_) / static_cast<double>(count);
     const bool is_worse = worse(high, errors, which);
     worse_in_a_row_ = is_worse ? worse_in_a_row_ + 1 : 0;
@@ -73,7 +69,7 @@ bool Guard::worse(double high_ms, double errors, std::size_t which) const {
   double base_errors = baseline_.errors;
   bool known = baseline_.known && base_ms > 0;
   if (off_.count() >= kMinOff && share_ > 0) {
-    base_ms = ms(off_.quantile(kQuantiles[which]));
+    base_ms = in_milliseconds(off_.quantile(kQuantiles[which]));
     base_errors = static_cast<double>(off_errors_) / static_cast<double>(off_.count());
     known = true;
   }

@@ -13,10 +13,6 @@ constexpr double kMaxMs = 1000;  // one stall must not outweigh a day
 constexpr std::uint64_t kMinInBlock = 3;
 constexpr std::uint64_t kMinWindows = 8;
 
-double ms(Duration duration) {
-  return static_cast<double>(duration.count()) / 1e6;
-}
-
 // Wider than a t-interval of 99 %, because it is looked at again and again.
 double half_width(std::uint64_t n, double squares) {
   const auto count = static_cast<double>(n);
@@ -33,7 +29,7 @@ void Impact::observe(Duration latency, bool error, const OffWindows::Phase& phas
   side.latency.add(latency);
   if (error) ++side.errors;
   Block& block = phase.off ? period_off_ : period_on_;
-  block.sum_ms += std::min(ms(latency), kMaxMs);
+  block.sum_ms += std::min(in_milliseconds(latency), kMaxMs);
   ++block.count;
 }
 
@@ -52,8 +48,8 @@ void Impact::close_period() {
 
 ImpactSide Impact::side_of(const Side& side) {
   ImpactSide out;
-  out.p50_ms = ms(side.latency.quantile(0.5));
-  out.p99_ms = ms(side.latency.quantile(0.99));
+  out.p50_ms = in_milliseconds(side.latency.quantile(0.5));
+  out.p99_ms = in_milliseconds(side.latency.quantile(0.99));
   out.exchanges = side.latency.count();
   if (out.exchanges > 0) {
     out.error_share = static_cast<double>(side.errors) / static_cast<double>(out.exchanges);

@@ -27,6 +27,7 @@ add_library(llhttp STATIC
   ${LLHTTP_SOURCES}/llhttp.c ${LLHTTP_SOURCES}/api.c ${LLHTTP_SOURCES}/http.c)
 target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE})
 target_compile_options(llhttp PRIVATE -O3)
+set_target_properties(llhttp PROPERTIES UNITY_BUILD OFF)
 
 # Asio once, compiled: a coroutine file then takes half the time to build.
 add_library(asio STATIC ${PROJECT_SOURCE_DIR}/agent/base/asio.cpp)

@@ -28,7 +28,7 @@ void add_finding(std::string& out, const results::Finding& f) {
       for_markup(f.kind), share(f), for_markup(change(f)), for_markup(f.explain));
 }
 
-void add_service(std::string& out, const ServiceReport& service) {
+void add_html(std::string& out, const ServiceReport& service) {
   const std::string verdict = for_markup(service.verdict.verdict);
   out += fmt::format("<h2>{}: <span class=\"{}\">{}</span></h2>\n", for_markup(service.name),
                      verdict, verdict);
@@ -58,7 +58,7 @@ std::string render_html(const Report& report) {
   std::string out = kHead;
   out += fmt::format("<h1>shadowtap report</h1>\n<p>{}, version {}</p>\n",
                      to_rfc3339(report.time), for_markup(report.version));
-  for (const ServiceReport& service : report.services) add_service(out, service);
+  for (const ServiceReport& service : report.services) add_html(out, service);
   return out + "</body></html>\n";
 }
 

@@ -23,7 +23,7 @@ void add_findings(std::string& out, const std::vector<results::Finding>& finding
   out += '\n';
 }
 
-void add_service(std::string& out, const ServiceReport& service) {
+void add_markdown(std::string& out, const ServiceReport& service) {
   out += fmt::format("## {}: {}\n\n", for_markdown_cell(service.name), service.verdict.verdict);
   out += fmt::format("{} compared since {}, α = {:g}.\n\n", service.verdict.compared,
                      to_rfc3339(service.verdict.since), service.verdict.alpha);
@@ -42,7 +42,7 @@ void add_service(std::string& out, const ServiceReport& service) {
 
 std::string render_markdown(const Report& report) {
   std::string out = fmt::format("# shadowtap report, {}\n\n", to_rfc3339(report.time));
-  for (const ServiceReport& service : report.services) add_service(out, service);
+  for (const ServiceReport& service : report.services) add_markdown(out, service);
   return out;
 }
 

@@ -17,7 +17,7 @@ void add_finding(std::string& out, const results::Finding& f) {
   if (!f.explain.empty()) out += "               " + printable(f.explain) + '\n';
 }
 
-void add_service(std::string& out, const ServiceReport& service) {
+void add_text(std::string& out, const ServiceReport& service) {
   out += fmt::format("{}: {}, {} compared since {}\n", printable(service.name),
                      service.verdict.verdict, service.verdict.compared,
                      to_rfc3339(service.verdict.since));
@@ -34,7 +34,7 @@ void add_service(std::string& out, const ServiceReport& service) {
 
 std::string render_text(const Report& report) {
   std::string out = fmt::format("shadowtap {} report, {}\n\n", report.version, to_rfc3339(report.time));
-  for (const ServiceReport& service : report.services) add_service(out, service);
+  for (const ServiceReport& service : report.services) add_text(out, service);
   return out;
 }
 

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Config file(const std::string& text) { return parse_config(text, "f.yaml").value(); }
+Config parsed(const std::string& text) { return parse_config(text, "f.yaml").value(); }
 
 std::string refusal(const Config& config, const RunCommand& command) {
   const Result<Config> result = apply_flags(config, command);
@@ -35,7 +35,7 @@ TEST(Effective, FlagsAloneMakeAService) {
 }
 
 TEST(Effective, FlagsGoOverTheFileAndLeaveTheRest) {
-  const Config base = file(
+  const Config base = parsed(
       "listen: 127.0.0.1:1\nservices:\n- {name: a, ports: [80], select: {sample: 5, allow: [x]},"
       " targets: {candidate: {url: 'http://c', concurrency: 3}}}");
   RunCommand flags;
@@ -52,7 +52,7 @@ TEST(Effective, FlagsGoOverTheFileAndLeaveTheRest) {
 }
 
 TEST(Effective, ServiceFlagChoosesAmongSeveral) {
-  const Config base = file("services:\n- {name: a, ports: [80]}\n- {name: b, ports: [81]}");
+  const Config base = parsed("services:\n- {name: a, ports: [80]}\n- {name: b, ports: [81]}");
   RunCommand flags;
   flags.sample = 1;
   EXPECT_THAT(refusal(base, flags), HasSubstr("--service: say which"));
@@ -89,7 +89,7 @@ TEST(Effective, OnlyATappedServiceMayNotBeItsOwnTarget) {
 }
 
 TEST(Effective, AreasGetTheirParts) {
-  const Config config = file(
+  const Config config = parsed(
       "data_dir: /d\nservices:\n- {name: a, ports: [80], interfaces: [eth0, 'veth1:leaf'],"
       " release: v2, targets: {candidate: {url: 'http://c'}}}");
   const capture::TapOptions tap = tap_options(config);

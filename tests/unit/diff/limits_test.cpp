@@ -23,7 +23,7 @@ std::string array_of(std::size_t size, std::size_t first, std::size_t step) {
   return text + "]";
 }
 
-Differences diff(const std::string& left, const std::string& right, const Rules& rules = {},
+Differences compared(const std::string& left, const std::string& right, const Rules& rules = {},
                  const Budget& budget = {}) {
   return compare(body_of(left), body_of(right), *compiled(rules), budget);
 }
@@ -31,7 +31,7 @@ Differences diff(const std::string& left, const std::string& right, const Rules&
 TEST(Limits, TenThousandDeepArraysDifferAtTheBottom) {
   const std::string open = repeated("[", 10'000);
   const std::string close = repeated("]", 10'000);
-  const Differences d = diff(open + "1" + close, open + "2" + close);
+  const Differences d = compared(open + "1" + close, open + "2" + close);
   ASSERT_EQ(d.all.size(), 1u);
   EXPECT_EQ(d.all[0].path.size(), 1 + 3 * 10'000u);
   EXPECT_FALSE(d.truncated);
@@ -43,7 +43,7 @@ TEST(Limits, TenThousandDeepObjectsUnderRules) {
   Rules rules;
   rules.tolerance.push_back({.path = "$..b", .absolute = 1.0});
   rules.ignore.push_back({.path = "$..c"});
-  const Differences d = diff(open + "1" + close, open + "2" + close, rules);
+  const Differences d = compared(open + "1" + close, open + "2" + close, rules);
   ASSERT_EQ(d.all.size(), 1u);
   EXPECT_FALSE(d.truncated);
 }
@@ -51,7 +51,7 @@ TEST(Limits, TenThousandDeepObjectsUnderRules) {
 TEST(Limits, DeepArraysOfDifferentDepth) {
   const std::string left = repeated("[", 9'000) + repeated("]", 9'000);
   const std::string right = repeated("[", 10'000) + repeated("]", 10'000);
-  const Differences d = diff(left, right);
+  const Differences d = compared(left, right);
   EXPECT_FALSE(d.equal);
   EXPECT_FALSE(d.truncated);
 }
@@ -61,18 +61,18 @@ TEST(Limits, DeepInexactArraysDoNotRecurseWithoutEnd) {
   const std::string close = repeated("]", 3'000);
   Rules rules;
   rules.tolerance.push_back({.path = "$..*", .absolute = 0.1});
-  const Differences d = diff(open + "1" + close, open + "[2]" + close, rules,
+  const Differences d = compared(open + "1" + close, open + "[2]" + close, rules,
                              {.max_steps = 1'000'000});
   EXPECT_FALSE(d.equal);
 }
 
 TEST(Limits, BracketsWithoutEndAreNotJson) {
-  const Differences d = diff(repeated("[", 2'000'000), repeated("[", 2'000'001));
+  const Differences d = compared(repeated("[", 2'000'000), repeated("[", 2'000'001));
   EXPECT_FALSE(d.equal);
 }
 
 TEST(Limits, AMillionDifferingElements) {
-  const Differences d = diff(array_of(1'000'000, 0, 2), array_of(1'000'000, 1, 2));
+  const Differences d = compared(array_of(1'000'000, 0, 2), array_of(1'000'000, 1, 2));
   EXPECT_FALSE(d.equal);
   EXPECT_TRUE(d.truncated);
   EXPECT_EQ(d.all.size(), 1000u);
@@ -80,7 +80,7 @@ TEST(Limits, AMillionDifferingElements) {
 
 TEST(Limits, AMillionElementsWithOneInsertedAreAligned) {
   const std::string left = array_of(1'000'000, 1, 1);
-  const Differences d = diff(left, "[0," + left.substr(1));
+  const Differences d = compared(left, "[0," + left.substr(1));
   EXPECT_THAT(lines(d), ::testing::ElementsAre("extra $[0] :  -> 0"));
 }
 
@@ -93,14 +93,14 @@ TEST(Limits, SomeEditsInAHundredThousandElementsAreFoundExactly) {
     left += element;
     if (i % 10'000 != 5'000) right += element;
   }
-  const Differences d = diff(left + "]", right + "]");
+  const Differences d = compared(left + "]", right + "]");
   EXPECT_EQ(d.all.size(), 10u);
   EXPECT_FALSE(d.truncated);
 }
 
 TEST(Limits, AHundredMegabytesGetAClearAnswer) {
   const std::string filler = repeated("\"abcdefghijklmnopqrstuvwxyz0123456789\",", 2'700'000);
-  const Differences d = diff("[" + filler + "1]", "[" + filler + "2]");
+  const Differences d = compared("[" + filler + "1]", "[" + filler + "2]");
   EXPECT_THAT(lines(d), ::testing::ElementsAre("value $[2700000] : 1 -> 2"));
   EXPECT_FALSE(d.truncated);
 }
@@ -109,14 +109,14 @@ TEST(Limits, OneByteInTenMebibytesOfBinary) {
   std::string left(10 << 20, '\0');
   std::string right = left;
   right[7'654'321] = '\1';
-  EXPECT_EQ(diff(left, right).all.at(0).path, "byte 7654321");
+  EXPECT_EQ(compared(left, right).all.at(0).path, "byte 7654321");
 }
 
 TEST(Limits, WhenTheStepsEndNothingIsClaimed) {
   const std::string left = array_of(1'000, 0, 1);
   for (const std::uint64_t steps : {1ULL, 10ULL, 100ULL, 1'000ULL, 2'500ULL}) {
     const Differences d =
-        diff(left, "[-1," + left.substr(1), {}, {.max_steps = steps});
+        compared(left, "[-1," + left.substr(1), {}, {.max_steps = steps});
     EXPECT_FALSE(d.equal) << steps;
     EXPECT_TRUE(d.truncated || d.all.size() == 1) << steps;
   }
@@ -129,13 +129,13 @@ TEST(Limits, ShuffledArraysOfFewValuesDegradeHonestly) {
     left += std::to_string(i * 2654435761U % 7) + ",";
     right += std::to_string(i * 2246822519U % 11) + ",";
   }
-  const Differences d = diff(left + "0]", right + "0]");
+  const Differences d = compared(left + "0]", right + "0]");
   EXPECT_FALSE(d.equal);
   EXPECT_TRUE(d.truncated);
 }
 
 TEST(Limits, TextOfManyDifferingLines) {
-  const Differences d = diff(repeated("left\n", 300'000), repeated("right\n", 300'000));
+  const Differences d = compared(repeated("left\n", 300'000), repeated("right\n", 300'000));
   ASSERT_EQ(d.all.size(), 1u);
   EXPECT_EQ(d.all[0].path, "line 1");
 }

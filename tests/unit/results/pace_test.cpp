@@ -9,11 +9,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr WallTime kStart{Duration(std::chrono::seconds(1'750'000'000))};
+constexpr WallTime kFirstSecond{Duration(std::chrono::seconds(1'750'000'000))};
 
 PacePair pair(Duration at, Duration candidate, Duration control, bool secondary = true) {
   PacePair made;
-  made.time = kStart + at;
+  made.time = kFirstSecond + at;
   made.with_secondary = secondary;
   made.candidate = candidate;
   made.control = control;
@@ -24,18 +24,18 @@ TEST(Pace, VotesOnceASecondByMajority) {
   Pace pace;
   for (int i = 0; i < 30; ++i) pace.add(pair(i * 10ms, i < 20 ? 10ms : 1ms, 2ms));
   EXPECT_EQ(pace.counts(PaceTest::kSlower).s, 0U);  // the second is not over
-  pace.close(kStart + 1s);
+  pace.close(kFirstSecond + 1s);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).s, 1U);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).f, 0U);
   for (int i = 0; i < 30; ++i) pace.add(pair(1s + i * 10ms, i < 10 ? 10ms : 1ms, 2ms));
-  pace.close(kStart + 2s);
+  pace.close(kFirstSecond + 2s);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).f, 1U);
 }
 
 TEST(Pace, SlowerMeansAQuarterAndAMillisecond) {
   Pace pace;
   pace.add(pair(0s, 13499us, 10ms));
-  pace.close(kStart + 1s);
+  pace.close(kFirstSecond + 1s);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).plus, 0U);
   for (int i = 1; i < 12; ++i) pace.add(pair(i * 1s, 13501us, 10ms));
   EXPECT_EQ(pace.counts(PaceTest::kSlower).plus, 11U);
@@ -51,7 +51,7 @@ TEST(Pace, TheOriginalGetsTwiceAndFiveMilliseconds) {
 TEST(Pace, ASlowCandidateIsProvenInUnderHalfAMinute) {
   Pace pace;
   for (int i = 0; i < 30; ++i) pace.add(pair(i * 1s, 30ms, 5ms));
-  pace.close(kStart + 31s);
+  pace.close(kFirstSecond + 31s);
   EXPECT_GT(pace.log_evidence_weighted(PaceTest::kSlower), std::log(100.0));
   EXPECT_TRUE(pace.always_slower(30, 29s));
   EXPECT_LT(pace.log_evidence_weighted(PaceTest::kErrors), 0);
@@ -62,10 +62,10 @@ TEST(Pace, FailuresOnBothSidesSayNothing) {
   PacePair both;
   both.with_secondary = both.candidate_failed = both.control_failed = true;
   for (int i = 0; i < 100; ++i) {
-    both.time = kStart + i * 1s;
+    both.time = kFirstSecond + i * 1s;
     pace.add(both);
   }
-  pace.close(kStart + 200s);
+  pace.close(kFirstSecond + 200s);
   EXPECT_EQ(pace.counts(PaceTest::kErrors).s + pace.counts(PaceTest::kErrors).f, 0U);
   EXPECT_EQ(pace.counts(PaceTest::kErrors).pairs, 100U);
 }
@@ -74,7 +74,7 @@ TEST(Pace, TailIsAboveTheControlsOwnNinetyNinth) {
   Pace pace;
   for (int i = 0; i < 200; ++i) pace.add(pair(i * 1ms, 5ms, 5ms));
   for (int s = 1; s <= 20; ++s) pace.add(pair(s * 1s, 50ms, 5ms));
-  pace.close(kStart + 30s);
+  pace.close(kFirstSecond + 30s);
   EXPECT_EQ(pace.counts(PaceTest::kTail).plus, 20U);
   EXPECT_EQ(pace.counts(PaceTest::kTail).s, 2U);  // at 1 s and at 11 s
 }
@@ -84,12 +84,12 @@ TEST(Pace, AStallIsOneEvent) {
   PacePair failing;
   failing.with_secondary = true;
   for (int s = 0; s < 60; ++s) {
-    failing.time = kStart + s * 1s;
+    failing.time = kFirstSecond + s * 1s;
     failing.candidate_failed = s < 9;              // 9 s of failures
     failing.control_failed = s >= 30 && s < 39;  // and the other side's
     pace.add(failing);
   }
-  pace.close(kStart + 100s);
+  pace.close(kFirstSecond + 100s);
   EXPECT_EQ(pace.counts(PaceTest::kErrors).s, 1U);
   EXPECT_EQ(pace.counts(PaceTest::kErrors).f, 1U);
 }
@@ -97,7 +97,7 @@ TEST(Pace, AStallIsOneEvent) {
 TEST(Pace, SurvivesTheWayThroughText) {
   Pace pace;
   for (int i = 0; i < 30; ++i) pace.add(pair(i * 1s, 30ms, 5ms));
-  pace.close(kStart + 31s);
+  pace.close(kFirstSecond + 31s);
   Pace read;
   read.restore(pace.to_text());
   EXPECT_EQ(read.to_text(), pace.to_text());
