@@ -4,14 +4,21 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace shadowtap::files {
+namespace {
+
+constexpr std::size_t kReadAhead = 256 << 10;
+
+}  // namespace
 
 void CaptureFile::Close::operator()(pcap* handle) const { pcap_close(handle); }
 
-CaptureFile::CaptureFile(pcap* handle, const CaptureFileOptions& options,
-                         std::uint64_t file_bytes)
-    : handle_(handle),
+CaptureFile::CaptureFile(pcap* handle, std::unique_ptr<char[]> buffer,
+                         const CaptureFileOptions& options, std::uint64_t file_bytes)
+    : buffer_(std::move(buffer)),
+      handle_(handle),
       options_(options),
       file_bytes_(file_bytes),
       link_type_(pcap_datalink(handle)) {}
@@ -23,11 +30,19 @@ Result<std::unique_ptr<CaptureFile>> CaptureFile::open(const std::string& path,
   char reason[PCAP_ERRBUF_SIZE] = "";
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return errno_error("open " + path);
+  std::FILE* const stream = std::fopen(path.c_str(), "rbe");
+  if (stream == nullptr) return errno_error("open " + path);
+  // libpcap reads 4 KiB at a time otherwise: as many system calls as packets.
+  auto buffer = std::make_unique<char[]>(kReadAhead);
+  std::setvbuf(stream, buffer.get(), _IOFBF, kReadAhead);
   pcap* const handle =
-      pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO, reason);
-  if (handle == nullptr) return plain_error("open " + path + ": " + reason);
+      pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, reason);
+  if (handle == nullptr) {
+    std::fclose(stream);
+    return plain_error("open " + path + ": " + reason);
+  }
   std::unique_ptr<CaptureFile> file(
-      new CaptureFile(handle, options, static_cast<std::uint64_t>(status.st_size)));
+      new CaptureFile(handle, std::move(buffer), options, static_cast<std::uint64_t>(status.st_size)));
   if (!link_type_is_known(file->link_type_)) {
     const char* const name = pcap_datalink_val_to_name(file->link_type_);
     return plain_error("open " + path + ": link type " +

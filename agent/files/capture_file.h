@@ -50,10 +50,12 @@ class CaptureFile {
   struct Close {
     void operator()(pcap* handle) const;
   };
-  CaptureFile(pcap* handle, const CaptureFileOptions& options, std::uint64_t file_bytes);
+  CaptureFile(pcap* handle, std::unique_ptr<char[]> buffer, const CaptureFileOptions& options,
+              std::uint64_t file_bytes);
   bool is_wanted(std::uint16_t port) const;
   bool fill(const TcpPacket& packet, net::Segment& segment) const;
 
+  std::unique_ptr<char[]> buffer_;  // of handle_'s stream
   std::unique_ptr<pcap, Close> handle_;
   CaptureFileOptions options_;
   CounterSet<Decoded> packets_;

@@ -27,10 +27,13 @@ class Cursor {
     return static_cast<std::uint8_t>(bytes_[at]);
   }
   std::uint16_t two(std::size_t at) {
-    return static_cast<std::uint16_t>((byte(at) << 8) | byte(at + 1));
+    const unsigned char* const p = reach(at, 2);
+    return p == nullptr ? std::uint16_t{0} : static_cast<std::uint16_t>((p[0] << 8) | p[1]);
   }
   std::uint32_t four(std::size_t at) {
-    return (std::uint32_t{two(at)} << 16) | two(at + 2);
+    const unsigned char* const p = reach(at, 4);
+    if (p == nullptr) return 0;
+    return (std::uint32_t{p[0]} << 24) | (std::uint32_t{p[1]} << 16) | (std::uint32_t{p[2]} << 8) | p[3];
   }
   void skip(std::size_t n) {
     short_ = short_ || n > bytes_.size();
@@ -40,6 +43,12 @@ class Cursor {
   std::string_view rest() const { return bytes_; }
 
  private:
+  const unsigned char* reach(std::size_t at, std::size_t n) {
+    if (at + n <= bytes_.size()) return reinterpret_cast<const unsigned char*>(bytes_.data()) + at;
+    short_ = true;
+    return nullptr;
+  }
+
   std::string_view bytes_;
   bool short_ = false;
 };

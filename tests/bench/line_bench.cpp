@@ -128,7 +128,8 @@ void measure_memory(std::size_t connections) {
 }  // namespace
 }  // namespace shadowtap::testing
 
-int main() {
+// An argument chooses the cases whose names contain it, without those of memory.
+int main(int argc, char** argv) {
   using namespace shadowtap::testing;
   const auto folder = std::filesystem::temp_directory_path();
   const std::string path = (folder / ("line_bench." + std::to_string(::getpid()))).string();
@@ -141,11 +142,14 @@ int main() {
       {"1 MiB bodies, 1448 B segments", 4, 40, 1 << 20, 1448},
       {"1 MiB bodies, 32 KiB segments", 4, 40, 1 << 20, 32768},
   };
+  const std::string chosen = argc > 1 ? argv[1] : "";
   for (const auto& c : cases) {
+    if (std::string_view(c.name).find(chosen) == std::string_view::npos) continue;
     write_capture(path, traffic(c.connections, c.exchanges, c.body, c.mss));
     measure(c.name, path, 5);
   }
   std::filesystem::remove(path);
+  if (argc > 1) return 0;
   measure_memory(10'000);
   measure_memory(100'000);
 }
