@@ -54,6 +54,20 @@ std::string version_of(const http::Version& version) {
   return fmt::format("HTTP/{}.{}", version.major, version.minor);
 }
 
+// Every line has every key, so that a reader need not ask which kind it is.
+json::object no_exchange(std::string_view what, std::string_view reason) {
+  json::object line;
+  for (const char* key : {"client", "server", "method", "uri", "version", "status",
+                          "request_body_bytes", "response_body_bytes", "request_body_sha256",
+                          "response_body_sha256", "connection", "index"}) {
+    line[key] = nullptr;
+  }
+  line["complete"] = false;
+  line["what"] = json::string_view(what.data(), what.size());
+  line["reason"] = json::string_view(reason.data(), reason.size());
+  return line;
+}
+
 }  // namespace
 
 Lister::Lister(ListFormat format, std::function<void(std::string_view)> print)
@@ -129,8 +143,7 @@ void Lister::unpaired(const char* what, const char* detail) {
     print_(fmt::format("- {} not paired: {}\n", what, detail));
     return;
   }
-  print_(json::serialize(json::object{
-             {"complete", false}, {"what", what}, {"reason", detail}}) + "\n");
+  print_(json::serialize(no_exchange(what, detail)) + "\n");
 }
 
 void Lister::passed_over(std::string_view what, std::string_view reason, std::uint64_t count) {
@@ -139,10 +152,9 @@ void Lister::passed_over(std::string_view what, std::string_view reason, std::ui
     print_(fmt::format("- {} {}: {}\n", count, what, reason));
     return;
   }
-  print_(json::serialize(json::object{{"complete", false},
-                                      {"what", json::string_view(what.data(), what.size())},
-                                      {"reason", json::string_view(reason.data(), reason.size())},
-                                      {"count", count}}) + "\n");
+  json::object line = no_exchange(what, reason);
+  line["count"] = count;
+  print_(json::serialize(line) + "\n");
 }
 
 }  // namespace shadowtap::files

@@ -93,6 +93,24 @@ TEST_F(Listing, WhatIsNoExchangeHasALineToo) {
   EXPECT_THAT(list(wire.packets, files::ListFormat::kText), ElementsAre("- 1 connections: tls\n"));
 }
 
+TEST_F(Listing, EveryJsonLineHasTheContractsKeys) {
+  Wire wire;
+  wire.server("HTTP/1.1 200 OK\r\n\r\n");  // joined too late for its request
+  wire.client("GET /a HTTP/1.1\r\n\r\n").client("GET /b c HTTP/1.1\r\n\r\n");
+  const auto lines = list(wire.packets, files::ListFormat::kJson);
+  ASSERT_GE(lines.size(), 3U);
+  for (const std::string& text : lines) {
+    const json::object line = json::parse(text).as_object();
+    for (const char* key : {"client", "method", "uri", "version", "status", "request_body_bytes",
+                            "response_body_bytes", "complete", "request_body_sha256",
+                            "response_body_sha256"}) {
+      EXPECT_TRUE(line.contains(key)) << key << " in " << text;
+    }
+    EXPECT_FALSE(line.at("complete").as_bool());
+    EXPECT_TRUE(line.contains("reason")) << text;
+  }
+}
+
 TEST_F(Listing, EveryLinkLayerGivesTheSame) {
   const auto packets = two_exchanges().packets;
   const auto plain = list(packets, files::ListFormat::kJson);
