@@ -2,7 +2,7 @@
 
 #include <poll.h>
 
-#include <unordered_map>
+#include <map>
 
 #include "agent/assembly.h"
 #include "agent/base/text.h"
@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kRecordsPerTurn = 256;
 constexpr std::size_t kMaxOpen = 65'536;           // requests that wait for their answer
+constexpr std::size_t kMaxOpenBytes = 256 << 20;   // what they hold
 constexpr std::size_t kMaxRecordedBytes = 64 << 20;
 constexpr std::size_t kMaxBodyBytes = 64 << 20;    // a recording keeps whole bodies
 constexpr int kTickMs = 100;
@@ -70,8 +71,11 @@ class Writing : public http::ExchangeSink {
       : writer_(writer), redactor_(redactor) {}
 
   void opened(http::Exchange exchange) override {
-    if (open_.size() >= kMaxOpen) end(open_.begin()->first);
+    open_bytes_ += exchange.request.held_bytes();
     open_.emplace(exchange.id, std::move(exchange));
+    while (open_.size() > kMaxOpen || (open_bytes_ > kMaxOpenBytes && open_.size() > 1)) {
+      end(open_.begin()->first);  // the oldest: ids count up
+    }
   }
   void completed(http::ExchangeId id, http::Response original, Time first, Time last) override {
     const auto found = open_.find(id);
@@ -92,6 +96,7 @@ class Writing : public http::ExchangeSink {
  private:
   void end(http::ExchangeId id) {
     http::Exchange exchange = std::move(open_.extract(id).mapped());
+    open_bytes_ -= exchange.request.held_bytes();
     if (!exchange.original) ++incomplete_;
     if (redactor_ != nullptr) redact_exchange(exchange, *redactor_);
     if (auto written = writer_.write(exchange); !written && failure_) failure_ = written.error();
@@ -99,7 +104,8 @@ class Writing : public http::ExchangeSink {
 
   files::GorWriter& writer_;
   const results::Redactor* redactor_;
-  std::unordered_map<http::ExchangeId, http::Exchange> open_;
+  std::map<http::ExchangeId, http::Exchange> open_;
+  std::size_t open_bytes_ = 0;
   std::uint64_t incomplete_ = 0;
   Result<> failure_;
 };
