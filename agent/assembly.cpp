@@ -30,24 +30,28 @@ http::Ending ending_of(stream::Closed why) {
 // One connection's bytes, from stream to http.
 class Tapped final : public stream::Reader {
  public:
-  Tapped(http::ConversationContext& context, const TellTap& tell_tap,
-         const http::Conversation::Identity& identity, const stream::ConnectionStart& start)
-      : conversation_(context, identity, start.from_start),
-        tell_tap_(tell_tap),
-        flow_(start.flow),
-        flow_hash_(start.flow_hash) {}
+  Tapped(http::ConversationContext& context, const http::Conversation::Identity& identity,
+         bool from_start)
+      : conversation_(context, identity, from_start) {}
 
   void data(Direction direction, const stream::Piece& piece) override {
     const http::Bytes bytes{piece.offset, piece.bytes, piece.acknowledged, piece.starts_segment,
                             piece.time};
     direction == Direction::kToServer ? conversation_.client_bytes(bytes)
                                       : conversation_.server_bytes(bytes);
-    if (conversation_.stopped()) skip_for_ever();
   }
   void gap(Direction direction, std::int64_t from, std::int64_t to, stream::GapCause,
            Time time) override {
     direction == Direction::kToServer ? conversation_.client_gap(from, to, time)
                                       : conversation_.server_gap(from, to, time);
+  }
+  void skipped(Direction direction, std::int64_t from, std::int64_t to, Time time) override {
+    direction == Direction::kToServer ? conversation_.client_skipped(from, to, time)
+                                      : conversation_.server_skipped(from, to, time);
+  }
+  std::int64_t unneeded_until(Direction direction) const override {
+    return direction == Direction::kToServer ? conversation_.client_unneeded_until()
+                                             : conversation_.server_unneeded_until();
   }
   void end(Direction direction, Time time) override {
     if (direction == Direction::kToClient) conversation_.server_end(time);
@@ -61,17 +65,7 @@ class Tapped final : public stream::Reader {
   bool done() const override { return conversation_.stopped(); }
 
  private:
-  void skip_for_ever() {
-    if (!tell_tap_) return;
-    for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
-      tell_tap_({flow_, d, net::SkipKind::kForEver, 0, flow_hash_});
-    }
-  }
-
   http::Conversation conversation_;
-  const TellTap& tell_tap_;
-  net::Flow flow_;
-  std::uint32_t flow_hash_;
 };
 
 }  // namespace
@@ -81,16 +75,16 @@ Assembly::Assembly(const AssemblyOptions& options, http::ExchangeSink& sink, Tel
                http::ExchangeIds(options.shard, options.first_exchange != 0 ? options.first_exchange
                                                                             : random_start()),
                http::ParserPool(options.parser), {}},
-      tell_tap_(std::move(tell_tap)),
       next_connection_(std::uint64_t{options.shard} << 56),
       connections_(options.stream,
-                   [this](const stream::ConnectionStart& start) { return make_reader(start); }) {}
+                   [this](const stream::ConnectionStart& start) { return make_reader(start); },
+                   std::move(tell_tap)) {}
 
 std::unique_ptr<stream::Reader> Assembly::make_reader(const stream::ConnectionStart& start) {
   const http::Conversation::Identity identity{next_connection_++, start.service,
                                               start.flow.client, start.flow.server,
                                               start.time};
-  return std::make_unique<Tapped>(context_, tell_tap_, identity, start);
+  return std::make_unique<Tapped>(context_, identity, start.from_start);
 }
 
 std::vector<std::pair<const char*, std::uint64_t>> connection_counts(const Assembly& assembly) {

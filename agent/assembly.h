@@ -1,5 +1,5 @@
 // Segments in, exchanges out, for one shard: joins stream's connections with http's
-// pairing, numbers connections and exchanges, and tells the tap which flows need not be
+// pairing, numbers connections and exchanges, and lets the tap know what need not be
 // copied any more.
 //
 // Time comes with the segments and ticks, so that a file runs like a live tap. Not
@@ -25,7 +25,7 @@ struct AssemblyOptions {
   http::ParserOptions parser;          // of the originals and their requests
 };
 
-using TellTap = std::function<void(const net::FlowVerdict&)>;
+using stream::TellTap;
 
 class Assembly {
  public:
@@ -49,7 +49,6 @@ class Assembly {
   std::unique_ptr<stream::Reader> make_reader(const stream::ConnectionStart& start);
 
   http::ConversationContext context_;
-  TellTap tell_tap_;
   std::uint64_t next_connection_;
   stream::ConnectionTable connections_;
 };

@@ -143,6 +143,15 @@ void Shard::lost(http::ExchangeId id, http::OriginalLoss loss, const char*) {
 
 void Shard::unpaired(const char*, const char*) {}  // Assembly counts them
 
+// A request that was cut is refused as body_too_large.
+bool Shard::needs_rest_of_request() { return false; }
+
+// Answers beyond the kept limit are compared by their hash; what ended already never is.
+bool Shard::needs_rest_of_original(http::ExchangeId id) {
+  const OpenExchange* const open = table_.find(id);
+  return open != nullptr && !open->ending;
+}
+
 void Shard::original_over(OpenExchange& open) {
   open.original_over = true;
   const http::Exchange& exchange = open.exchange;

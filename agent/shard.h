@@ -100,6 +100,8 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
                  Time last_byte) override;
   void lost(http::ExchangeId id, http::OriginalLoss loss, const char* detail) override;
   void unpaired(const char* what, const char* detail) override;
+  bool needs_rest_of_request() override;
+  bool needs_rest_of_original(http::ExchangeId id) override;
 
   // shadow::AnswerSink
   void answered(http::ExchangeId id, shadow::Role role, shadow::TargetOutcome outcome) override;

@@ -6,6 +6,10 @@
 namespace shadowtap::http {
 
 namespace {
+std::int64_t end_of(const Bytes& bytes) {
+  return bytes.offset + static_cast<std::int64_t>(bytes.bytes.size());
+}
+
 void advance(Bytes& bytes, std::size_t n) {
   bytes.bytes.remove_prefix(n);
   bytes.offset += static_cast<std::int64_t>(n);
@@ -28,6 +32,7 @@ Conversation::~Conversation() = default;
 
 void Conversation::client_bytes(const Bytes& bytes) {
   if (stopped()) return;
+  client_seen_ = std::max(client_seen_, end_of(bytes));
   if (sync_ == Sync::kSeeking && looks_like_tls(bytes)) return stop(ConversationEvent::kTls);
   if (awaits_upgrade()) {
     hold(held_client_, bytes);
@@ -39,7 +44,7 @@ void Conversation::client_bytes(const Bytes& bytes) {
 
 void Conversation::read_client(Bytes bytes) {
   while (!bytes.bytes.empty() && !forgetful_ && !stopped()) {
-    if (request_ && refused_expectation(bytes)) drop_refused_request();
+    if (request_ && refused_expectation(bytes)) return out_of_step("body not sent", Side::kClient);
     if (!request_ && !begin_request(bytes)) return;
     const bool was_begun = request_->begun();
     const auto progress = request_->feed(bytes.bytes);
@@ -78,6 +83,7 @@ bool Conversation::begin_request(const Bytes& bytes) {
   pipelines_ = pipelines_ || !pending_.empty();
   request_ = context_.parsers.take();
   request_->start_request();
+  if (!context_.sink.needs_rest_of_request()) request_->forgo_rest();
   request_start_ = bytes.offset;
   head_told_ = false;
   return true;
@@ -134,15 +140,16 @@ void Conversation::client_failed() {
   if (first && error == ParseError::kTls) return stop(ConversationEvent::kTls);
   if (first && error == ParseError::kHttp2) return stop(ConversationEvent::kHttp2);
   if (first && error == ParseError::kNotHttp) return stop(ConversationEvent::kNotHttp);
+  unreadable_ = true;
   forget_client(to_string(error));
 }
 
 void Conversation::server_bytes(const Bytes& bytes) {
   if (stopped()) return;
-  server_seen_ = bytes.offset + static_cast<std::int64_t>(bytes.bytes.size());
+  server_seen_ = end_of(bytes);
   if (sync_ == Sync::kSeeking) {
     if (looks_like_upgrade(bytes)) return stop(ConversationEvent::kUpgraded);
-    dropped(Side::kServer, looks_like_response(bytes));
+    if (!is_interim(bytes)) dropped(Side::kServer, looks_like_response(bytes));
   } else if (!held_server_.empty()) {
     hold(held_server_, bytes);
   } else {
@@ -177,11 +184,22 @@ bool Conversation::begin_response(const Bytes& bytes) {
     }
   }
   if (pending == nullptr && speaks_first(bytes)) return stop(ConversationEvent::kNotHttp), false;
+  if (answers_nothing(bytes)) {
+    unpaired_response("no request seen");
+    return out_of_step("an answer nobody asked for", Side::kServer), false;
+  }
   if (pending == nullptr) return hold(held_server_, bytes), false;
   if (said_close_) context_.events.add(ConversationEvent::kBytesAfterClose);
   response_ = context_.parsers.take();
-  response_->start_response(pending->answer_to);
+  start_response(*pending);
   return true;
+}
+
+// Who answered before the request was complete is not known to anybody yet.
+void Conversation::start_response(const Pending& pending) {
+  response_->start_response(pending.answer_to);
+  const bool wanted = pending.opened && context_.sink.needs_rest_of_original(pending.id);
+  if (pending.complete && !wanted) response_->forgo_rest();
 }
 
 void Conversation::response_read(Time time) {
@@ -189,7 +207,7 @@ void Conversation::response_read(Time time) {
     if (++interim_ > 64) {
       return out_of_step(to_string(ParseError::kTooManyInterim), Side::kServer);
     }
-    return response_->start_response(unanswered()->answer_to);
+    return start_response(*unanswered());
   }
   interim_ = 0;
   Pending& pending = *unanswered();

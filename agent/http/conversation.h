@@ -22,6 +22,13 @@
 // What cannot be known: after loss, a client that has a request outstanding at every
 // moment, and was never seen to pipeline, looks like one that waits for its answers.
 //
+// An answer whose first segment acknowledges no byte of the request in turn answers nothing:
+// a time-out that crossed the request, or bytes behind a body. Then pairing starts again.
+//
+// A request that cannot be read ends all pairing on its connection: how many requests the
+// server takes it for is unknown, and a client could choose it so that every answer after
+// it seems to be another's.
+//
 // A gap inside a body whose length was announced before it hurts that message only:
 // where the next one begins is certain. Knows nothing of segments or sequence numbers.
 // Not thread-safe; owned by its connection.
@@ -113,6 +120,9 @@ class Conversation {
   void server_bytes(const Bytes& bytes);
   void client_gap(std::int64_t from, std::int64_t to, Time time);
   void server_gap(std::int64_t from, std::int64_t to, Time time);
+  // Left out by the tap, as the two below allowed.
+  void client_skipped(std::int64_t from, std::int64_t to, Time time);
+  void server_skipped(std::int64_t from, std::int64_t to, Time time);
   void server_end(Time time);
   void closed(const Ending& ending, Time time);
   void tick(Time now);
@@ -121,6 +131,11 @@ class Conversation {
   bool stopped() const { return sync_ == Sync::kStopped; }
   bool busy() const;
   std::size_t held_bytes() const;
+
+  // The offset of the last byte of the body that is coming, where the bytes before it need
+  // not come: past the kept limit, and neither compared nor hashed. 0 where they must.
+  std::int64_t client_unneeded_until() const;
+  std::int64_t server_unneeded_until() const;
 
  private:
   enum class Sync : std::uint8_t { kSeeking, kUnconfirmed, kInStep, kStopped };
@@ -161,6 +176,7 @@ class Conversation {
   void client_failed();
   void read_server(Bytes bytes);
   bool begin_response(const Bytes& bytes);
+  void start_response(const Pending& pending);
   void response_read(Time time);
   void tell(Answered answered);
   void pop_pending();
@@ -179,9 +195,10 @@ class Conversation {
   bool looks_like_tls(const Bytes& bytes) const;
   bool looks_like_response(const Bytes& bytes) const;
   bool looks_like_upgrade(const Bytes& bytes) const;
+  bool is_interim(const Bytes& bytes) const;
   bool speaks_first(const Bytes& bytes) const;
   bool refused_expectation(const Bytes& bytes) const;
-  void drop_refused_request();
+  bool answers_nothing(const Bytes& bytes) const;
   void confirm();
   void stop(ConversationEvent why);
   // `last` sent what broke it; after a client's bytes an answer may be outstanding.
@@ -206,7 +223,8 @@ class Conversation {
   std::unique_ptr<Answered> early_;
   std::size_t held_ = 0;
   std::int64_t request_start_ = 0;
-  std::int64_t server_seen_ = 0;  // end of what came, or was declared lost
+  std::int64_t client_seen_ = 0;  // end of what came, or was declared lost
+  std::int64_t server_seen_ = 0;
   Time request_first_;
   Time request_last_;
   Time response_first_;
@@ -217,6 +235,7 @@ class Conversation {
   Side last_dropped_ = Side::kNone;  // while seeking: whose bytes came last
   bool head_told_ = false;     // request_ stands in pending_
   bool forgetful_ = false;     // the client's stream is lost: only what is pending is read
+  bool unreadable_ = false;    // a request was: what the server takes it for is unknown
   bool said_close_ = false;    // the server did; some go on all the same
   bool server_ended_ = false;
   bool pipelines_ = false;

@@ -51,12 +51,13 @@ bool Conversation::looks_like_message(const Bytes& bytes) const {
 }
 
 // A request begins here, the client had then received all that the server sent, and the
-// server has spoken since the client's last bytes that we could not follow. A client that
-// was seen to pipeline must have been quiet as well.
+// server has spoken since the client's last bytes that we could not follow: before that,
+// what looks like a request may be the body of one. A client that was seen to pipeline must
+// have been quiet as well.
 bool Conversation::quiet_point(const Bytes& bytes) const {
   if (bytes.acknowledged != server_seen_) return false;
-  const bool unsure = pipelines_ || last_dropped_ == Side::kClient;
-  if (unsure && bytes.time - last_ < context_.options.quiet) return false;
+  if (last_dropped_ == Side::kClient) return false;
+  if (pipelines_ && bytes.time - last_ < context_.options.quiet) return false;
   return bytes.starts_segment && looks_like_request(bytes.bytes) != Looks::kNo;
 }
 
@@ -88,6 +89,25 @@ bool Conversation::looks_like_upgrade(const Bytes& bytes) const {
   return bytes.starts_segment && bytes.bytes.substr(0, 12) == "HTTP/1.1 101";
 }
 
+// Nothing but 1xx: the client may go on with the request that it had begun.
+bool Conversation::is_interim(const Bytes& bytes) const {
+  static constexpr std::string_view kEnd = "\r\n\r\n";
+  std::string_view rest = bytes.bytes;
+  while (bytes.starts_segment && rest.size() > 9 && rest.substr(0, 7) == "HTTP/1." && rest[9] == '1') {
+    const std::size_t end = rest.find(kEnd);
+    if (end == std::string_view::npos) return true;
+    rest.remove_prefix(end + kEnd.size());
+  }
+  return rest.empty();
+}
+
+// The server had received nothing yet of what it would answer.
+bool Conversation::answers_nothing(const Bytes& bytes) const {
+  if (bytes.acknowledged < 0) return false;
+  if (!pending_.empty()) return bytes.acknowledged <= pending_.front().start;
+  return bytes.acknowledged <= (request_ && request_->begun() ? request_start_ : client_seen_);
+}
+
 // The server's first bytes, before any request, are not an answer that overtook one.
 bool Conversation::speaks_first(const Bytes& bytes) const {
   static constexpr std::string_view kHttp = "HTTP/";
@@ -96,7 +116,8 @@ bool Conversation::speaks_first(const Bytes& bytes) const {
 }
 
 // RFC 9110 section 10.1.1: a client that waited for 100 and got a final answer need not
-// send the body it announced, so what comes may be the next request.
+// send the body it announced. What comes may be the next request, or a body that looks like
+// one.
 bool Conversation::refused_expectation(const Bytes& bytes) const {
   return head_told_ && !pending_.empty() && pending_.back().answered &&
          request_->request().body.size == 0 && request_->expects_continue() &&
@@ -106,14 +127,6 @@ bool Conversation::refused_expectation(const Bytes& bytes) const {
 // A guess that the whole head proved wrong.
 bool Conversation::misjudged() const {
   return sync_ == Sync::kUnconfirmed && !is_method(request_->request().method);
-}
-
-void Conversation::drop_refused_request() {
-  unpaired_request("body not sent");
-  early_.reset();
-  context_.parsers.give(std::move(request_));
-  pending_.back().answered = false;
-  pop_pending();
 }
 
 void Conversation::confirm() {
@@ -140,6 +153,8 @@ void Conversation::out_of_step(const char* why, Side last) {
   context_.events.add(ConversationEvent::kOutOfStep);
   const bool tunnel = std::any_of(pending_.begin(), pending_.end(),
                                   [](const Pending& p) { return p.upgrade; });
+  // The rest of a request in progress may look like anything.
+  const bool amid_request = request_ && request_->begun();
   drop_request(why);
   drop_response();
   lose_pending(OriginalLoss::kLost, why);
@@ -148,8 +163,8 @@ void Conversation::out_of_step(const char* why, Side last) {
   held_client_.clear();
   held_ = 0;
   // Unknown whether the server took up the offer: then nothing after it need be HTTP.
-  sync_ = tunnel ? Sync::kStopped : Sync::kSeeking;
-  last_dropped_ = last;
+  sync_ = tunnel || unreadable_ ? Sync::kStopped : Sync::kSeeking;
+  last_dropped_ = amid_request ? Side::kClient : last;
   forgetful_ = said_close_ = false;
 }
 
@@ -174,6 +189,7 @@ void Conversation::forget_client(const char* why) {
 
 void Conversation::client_gap(std::int64_t from, std::int64_t to, Time time) {
   last_ = time;
+  client_seen_ = to;
   if (sync_ == Sync::kSeeking) last_dropped_ = Side::kClient;
   if (stopped() || forgetful_ || sync_ == Sync::kSeeking) return;
   const auto missing = static_cast<std::uint64_t>(to - from);
@@ -185,13 +201,46 @@ void Conversation::client_gap(std::int64_t from, std::int64_t to, Time time) {
 void Conversation::server_gap(std::int64_t from, std::int64_t to, Time time) {
   last_ = time;
   server_seen_ = to;
-  if (sync_ == Sync::kSeeking) last_dropped_ = Side::kServer;
-  if (stopped() || sync_ == Sync::kSeeking) return;
+  if (stopped() || sync_ == Sync::kSeeking) return;  // what was lost need not be an answer
   const auto missing = static_cast<std::uint64_t>(to - from);
   if (!held_server_.empty() || !response_ || response_->can_skip() < missing) {
     return out_of_step("gap", Side::kServer);
   }
   if (response_->skip(missing) == MessageParser::State::kComplete) response_read(last_);
+}
+
+void Conversation::client_skipped(std::int64_t from, std::int64_t to, Time time) {
+  const auto passed = static_cast<std::uint64_t>(to - from);
+  if (!request_ || request_->unneeded() < passed) return client_gap(from, to, time);
+  last_ = time;
+  client_seen_ = to;
+  if (request_->pass(passed) == MessageParser::State::kComplete) request_read(time);
+}
+
+void Conversation::server_skipped(std::int64_t from, std::int64_t to, Time time) {
+  const auto passed = static_cast<std::uint64_t>(to - from);
+  if (!response_ || response_->unneeded() < passed) return server_gap(from, to, time);
+  last_ = time;
+  server_seen_ = to;
+  if (response_->pass(passed) == MessageParser::State::kComplete) response_read(time);
+}
+
+namespace {
+// Fewer bytes are not worth a word to the tap.
+constexpr std::uint64_t kWorthSkipping = 64 << 10;
+
+std::int64_t last_byte(const MessageParser& parser, std::int64_t seen) {
+  const std::uint64_t left = parser.unneeded();
+  return left < kWorthSkipping ? 0 : seen + static_cast<std::int64_t>(left) - 1;
+}
+}  // namespace
+
+std::int64_t Conversation::client_unneeded_until() const {
+  return request_ && held_client_.empty() ? last_byte(*request_, client_seen_) : 0;
+}
+
+std::int64_t Conversation::server_unneeded_until() const {
+  return response_ && held_server_.empty() ? last_byte(*response_, server_seen_) : 0;
 }
 
 void Conversation::server_end(Time time) {

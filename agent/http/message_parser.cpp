@@ -23,6 +23,12 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr auto kToken = make_token_table();
 
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
 bool is_token(char c) { return kToken[static_cast<unsigned char>(c)]; }
 bool is_target(char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; }
 
@@ -92,10 +98,10 @@ void MessageParser::start(llhttp_type_t type) {
   llhttp_set_lenient_chunked_length(&parser_, 1);
   hasher_.reset();
   remaining_ = length_ = 0;
-  head_bytes_ = 0;
+  head_bytes_ = line_bytes_ = 0;
   state_ = State::kNeedsMore;
   error_ = ParseError::kNone;
-  begun_ = has_size_ = has_length_ = after_cr_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = false;
+  begun_ = has_size_ = has_length_ = after_cr_ = after_lf_ = folded_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = forgone_ = false;
 }
 
 void MessageParser::start_request() {
@@ -184,16 +190,28 @@ std::size_t MessageParser::run_llhttp(std::string_view bytes) {
     if (state_ != State::kNeedsMore) return 0;
   }
   bytes = bytes.substr(0, std::max<std::size_t>(line, 1));
+  const std::size_t used = execute(bytes);
+  if (stage_ != Stage::kHead) return used;
   after_cr_ = bytes.back() == '\r';
-  return execute(bytes);
+  after_lf_ = bytes.back() == '\n';
+  const std::size_t last = bytes.rfind('\n');
+  line_bytes_ = last == std::string_view::npos ? line_bytes_ + bytes.size() : bytes.size() - last - 1;
+  return used;
 }
 
 // RFC 9112 section 2.2 lets a recipient take a bare LF as the end of a line, and most
 // servers do; llhttp does not. In heads (never in chunks) it is given the CR it misses.
-std::size_t MessageParser::bare_line_feed(std::string_view bytes) const {
-  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos;
-       at = bytes.find('\n', at + 1)) {
+// Lines that begin with white space go on from the one before (section 5.2): noted.
+std::size_t MessageParser::bare_line_feed(std::string_view bytes) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  folded_ = folded_ || (after_lf_ && is_blank(bytes.front()));
+  std::size_t line = 0;
+  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', line)) {
     if (at == 0 ? !after_cr_ : bytes[at - 1] != '\r') return at;
+    if (at - line + line_bytes_ <= 1) break;  // an empty line: the head ends
+    line_bytes_ = 0;
+    line = at + 1;
+    folded_ = folded_ || (line < bytes.size() && is_blank(bytes[line]));
   }
   return bytes.size();
 }
@@ -281,9 +299,40 @@ bool MessageParser::transfer_coded() const {
   return !(coding && equal_ignoring_case(*coding, "identity"));
 }
 
+// Of a request, which servers take in as many ways as there are servers where it is more
+// than a line of known codings that ends in chunked (RFC 9112 section 6.1; HTTP/1.0 has none).
+bool MessageParser::clearly_chunked() const {
+  static constexpr std::string_view kName = "transfer-encoding";
+  const HeaderList& list = request_.headers;
+  std::size_t lines = 0;
+  for (std::size_t i = 0; i < list.size(); ++i) lines += equal_ignoring_case(list.name(i), kName);
+  if ((parser_.flags & F_CHUNKED) == 0 || lines != 1 || request_.version.minor == 0) return false;
+  std::string_view codings = list.find(kName).value_or("");
+  while (true) {
+    const std::size_t comma = codings.find(',');
+    const std::string_view coding = trimmed(codings.substr(0, comma));
+    if (comma == std::string_view::npos) return equal_ignoring_case(coding, "chunked");
+    if (!equal_ignoring_case(coding, "gzip") && !equal_ignoring_case(coding, "deflate")) return false;
+    codings.remove_prefix(comma + 1);
+  }
+}
+
+// Some servers take such a line for a header of its own, others drop it.
+bool MessageParser::fold_may_frame() const {
+  if (!folded_) return false;
+  if (has_length_ || (parser_.flags & F_TRANSFER_ENCODING) != 0) return true;
+  for (std::size_t i = 0; i < request_.headers.size(); ++i) {
+    const std::string value = to_lower(request_.headers.value(i));
+    if (value.find("content-length") != std::string::npos) return true;
+    if (value.find("transfer-encoding") != std::string::npos) return true;
+  }
+  return false;
+}
+
 void MessageParser::frame_request() {
+  if (fold_may_frame()) return fail(ParseError::kFraming);
   const bool chunked = (parser_.flags & F_CHUNKED) != 0;
-  if (transfer_coded() && (!chunked || has_length_)) return fail(ParseError::kFraming);
+  if (chunked ? !clearly_chunked() || has_length_ : transfer_coded()) return fail(ParseError::kFraming);
   request_.chunked = chunked;
   if (chunked) {
     stage_ = Stage::kChunked;
@@ -399,7 +448,7 @@ void MessageParser::take_body(std::string_view bytes) {
   const bool cut = into.bytes.size() < into.size;
   into.size += bytes.size();
   const std::size_t room = cut ? 0 : options_.max_body_bytes - into.bytes.size();
-  if (bytes.size() > room && !hasher_ && !damaged_) hash_from_here();
+  if (bytes.size() > room && !hasher_ && !damaged_ && !forgone_) hash_from_here();
   const std::string_view kept = bytes.substr(0, room);
   // Past the first reserve the announced length is believed: one copy instead of five.
   if (has_length_ && into.bytes.size() + kept.size() > into.bytes.capacity()) {
@@ -425,6 +474,17 @@ std::uint64_t MessageParser::can_skip() const {
 MessageParser::State MessageParser::skip(std::uint64_t n) {
   damaged_ = true;
   hasher_.reset();
+  return pass(n);
+}
+
+// A damaged body is nobody's: its exchange is lost.
+std::uint64_t MessageParser::unneeded() const {
+  if (state_ != State::kNeedsMore || stage_ != Stage::kCounted || hasher_) return 0;
+  const bool full = body().bytes.size() >= options_.max_body_bytes;
+  return damaged_ || (forgone_ && full) ? remaining_ : 0;
+}
+
+MessageParser::State MessageParser::pass(std::uint64_t n) {
   body().size += n;
   if (stage_ == Stage::kUntilClose) return state_;
   remaining_ -= n;

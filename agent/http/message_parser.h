@@ -50,6 +50,13 @@ class MessageParser {
   // How many coming bytes are certain to be body: none while their end is not known.
   std::uint64_t can_skip() const;
 
+  // The body beyond its kept limit will not be hashed. Behind start_…(), before its bytes.
+  void forgo_rest() { forgone_ = true; }
+  // How many coming bytes count, and no more: they are neither kept nor hashed.
+  std::uint64_t unneeded() const;
+  // Counts the next `n` of them unseen. Requires n <= unneeded().
+  State pass(std::uint64_t n);
+
   bool begun() const { return begun_; }
   bool head_complete() const { return stage_ >= Stage::kChunked; }
   State state() const { return state_; }
@@ -94,7 +101,7 @@ class MessageParser {
   std::size_t read_target(std::string_view bytes);
   std::size_t run_llhttp(std::string_view bytes);
   std::size_t execute(std::string_view bytes);
-  std::size_t bare_line_feed(std::string_view bytes) const;
+  std::size_t bare_line_feed(std::string_view bytes);
   std::size_t read_counted(std::string_view bytes);
   std::size_t read_chunked(std::string_view bytes);
   bool chunk_byte(char c);
@@ -107,6 +114,8 @@ class MessageParser {
   void frame_request();
   void frame_response();
   bool transfer_coded() const;
+  bool clearly_chunked() const;
+  bool fold_may_frame() const;
   void count_down(std::uint64_t length);
   void complete();
   void fail(ParseError error);
@@ -124,6 +133,7 @@ class MessageParser {
   std::uint64_t remaining_ = 0;  // of a counted body, or of a chunk
   std::uint64_t length_ = 0;     // the Content-Length seen so far
   std::size_t head_bytes_ = 0;
+  std::size_t line_bytes_ = 0;  // of a head's line that is not complete
   Stage stage_ = Stage::kMethod;
   Chunk chunk_ = Chunk::kSize;
   State state_ = State::kNeedsMore;
@@ -134,10 +144,13 @@ class MessageParser {
   bool begun_ = false;
   bool has_length_ = false;
   bool after_cr_ = false;
+  bool after_lf_ = false;
+  bool folded_ = false;  // a header line went on in the next one
   bool in_line_ = false;
   bool offers_upgrade_ = false;
   bool keep_alive_ = false;
   bool damaged_ = false;
+  bool forgone_ = false;
 };
 
 }  // namespace shadowtap::http

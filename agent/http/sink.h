@@ -21,6 +21,12 @@ class ExchangeSink {
   // ("gap", "shed", "evicted", "reset", "closed", "upgraded", …).
   virtual void lost(ExchangeId id, OriginalLoss loss, const char* detail) = 0;
 
+  // Whether what a body has beyond its kept limit matters: then it is hashed. If not, only
+  // its length goes on, and the tap may leave it out. Of a request that is still coming, and
+  // of the original answer to `id`.
+  virtual bool needs_rest_of_request() { return true; }
+  virtual bool needs_rest_of_original(ExchangeId) { return true; }
+
   // A request or response that was seen in part, or without its partner, and so is no
   // exchange (never captured): counted, listed, not paired.
   virtual void unpaired(const char* what, const char* detail) = 0;

@@ -1,6 +1,13 @@
 #include "agent/stream/connection.h"
 
 namespace shadowtap::stream {
+namespace {
+
+// What comes in spite of the wish before the wish is repeated: another flow's may have
+// taken its place.
+constexpr std::uint8_t kAskAgain = 64;
+
+}  // namespace
 
 using net::Direction;
 using net::opposite;
@@ -18,15 +25,14 @@ const char* to_string(Closed closed) {
   return "?";
 }
 
-Connection::Connection(const net::Segment& first, StreamCounters& counters)
-    : counters_(counters),
+Connection::Connection(const net::Segment& first, ConnectionContext& context)
+    : context_(context),
       flow_(first.flow),
       last_(first.time),
       flow_hash_(first.flow_hash),
       service_(first.service) {}
 
-void Connection::segment(const net::Segment& segment, const HeldLimits& limits,
-                         const MakeReader& make) {
+void Connection::segment(const net::Segment& segment) {
   last_ = segment.time;
   Half& own = half(segment.direction);
   const bool syn = (segment.flags & net::kSyn) != 0;
@@ -34,9 +40,9 @@ void Connection::segment(const net::Segment& segment, const HeldLimits& limits,
   if (!own.known()) own.start(segment.sequence + (syn ? 1 : 0));
   const std::int64_t acknowledged = take_acknowledgment(segment);
   if ((segment.flags & net::kRst) != 0) return take_reset(segment);
-  if (!segment.payload.empty() && !reader_) make_reader(segment, make);
+  if (!segment.payload.empty() && !reader_) make_reader(segment);
   saw_bytes_[static_cast<std::size_t>(segment.direction)] |= !segment.payload.empty();
-  own.segment(segment.direction, segment, acknowledged, limits, *this);
+  own.segment(segment.direction, segment, acknowledged, context_.held, *this);
   if (halves_[0].ended() && halves_[1].ended()) close(Closed::kFinished, segment.time);
 }
 
@@ -56,15 +62,16 @@ void Connection::take_reset(const net::Segment& segment) {
   const Half& own = half(segment.direction);
   const bool silent = !saw_bytes_[0] && !saw_bytes_[1];
   if (!silent && own.offset_of(segment.sequence) < own.acknowledged()) {
-    counters_.events.add(ConnectionEvent::kBadReset);
+    context_.counters.events.add(ConnectionEvent::kBadReset);
     return;
   }
   close(Closed::kReset, segment.time);
 }
 
-void Connection::make_reader(const net::Segment& segment, const MakeReader& make) {
-  counters_.events.add(handshake_ ? ConnectionEvent::kOpened : ConnectionEvent::kMidStream);
-  reader_ = make({flow_, service_, flow_hash_, handshake_, segment.time});
+void Connection::make_reader(const net::Segment& segment) {
+  context_.counters.events.add(handshake_ ? ConnectionEvent::kOpened
+                                          : ConnectionEvent::kMidStream);
+  reader_ = context_.make({flow_, service_, flow_hash_, handshake_, segment.time});
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
     const std::int64_t lost = half(d).next();
     if (lost > 0) half_gap(d, 0, lost, GapCause::kCapture, segment.time);
@@ -94,8 +101,10 @@ void Connection::close(Closed why, Time time) {
   closed_ = true;
   for (Half& h : halves_) h.forget_held();
   if (!reader_) return;
-  counters_.closed.add(why);
-  if (!saw_bytes_[0] || !saw_bytes_[1]) counters_.events.add(ConnectionEvent::kOneSided);
+  context_.counters.closed.add(why);
+  if (!saw_bytes_[0] || !saw_bytes_[1]) {
+    context_.counters.events.add(ConnectionEvent::kOneSided);
+  }
   reader_->closed(why, time);
   reader_.reset();
 }
@@ -109,21 +118,49 @@ std::size_t Connection::held_bytes() const {
 }
 
 void Connection::half_data(Direction direction, const Piece& piece) {
-  if (wants_bytes()) reader_->data(direction, piece);
+  if (!reader_) return;
+  if (reader_->done()) {
+    if (++unwanted_ >= kAskAgain) skip_for_ever();
+    return;
+  }
+  reader_->data(direction, piece);
+  reader_->done() ? skip_for_ever() : skip_unneeded(direction);
+}
+
+void Connection::skip_for_ever() {
+  unwanted_ = 0;
+  if (!context_.tell_tap) return;
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    context_.tell_tap({flow_, d, net::SkipKind::kForEver, 0, flow_hash_});
+  }
+}
+
+void Connection::skip_unneeded(Direction direction) {
+  const std::int64_t until = reader_->unneeded_until(direction);
+  if (until == 0 || !context_.tell_tap || !half(direction).skip(until)) return;
+  const std::uint32_t sequence = half(direction).sequence_of(half(direction).skip_until());
+  context_.tell_tap({flow_, direction, net::SkipKind::kUntil, sequence, flow_hash_});
 }
 
 void Connection::half_gap(Direction direction, std::int64_t from, std::int64_t to, GapCause cause,
                           Time time) {
   if (!wants_bytes()) return;
-  counters_.gaps.add(cause);
-  counters_.gap_bytes.add(cause, static_cast<std::uint64_t>(to - from));
+  context_.counters.gaps.add(cause);
+  context_.counters.gap_bytes.add(cause, static_cast<std::uint64_t>(to - from));
   reader_->gap(direction, from, to, cause, time);
+  if (reader_->done()) skip_for_ever();
+}
+
+void Connection::half_skipped(Direction direction, std::int64_t from, std::int64_t to, Time time) {
+  if (!wants_bytes()) return;
+  context_.counters.skipped_bytes.add(static_cast<std::uint64_t>(to - from));
+  reader_->skipped(direction, from, to, time);
 }
 
 void Connection::half_end(Direction direction, Time time) {
   if (reader_) reader_->end(direction, time);
 }
 
-void Connection::half_event(HalfEvent event) { counters_.half_events.add(event); }
+void Connection::half_event(HalfEvent event) { context_.counters.half_events.add(event); }
 
 }  // namespace shadowtap::stream

@@ -4,14 +4,15 @@
 //   handshake   SYN or SYN-ACK seen: both offsets 0 are the first bytes of all
 //   mid-stream  else: offset 0 is where we joined, taken from the first segment
 //
-// Knows nothing of HTTP or of other connections. Not thread-safe; owned by a
-// ConnectionTable.
+// Tells the tap what its reader needs no more. Knows nothing of HTTP or of other
+// connections. Not thread-safe; owned by a ConnectionTable.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 
+#include "agent/net/flow_verdict.h"
 #include "agent/net/segment.h"
 #include "agent/stream/half.h"
 #include "agent/stream/options.h"
@@ -28,14 +29,23 @@ struct ConnectionStart {
   Time time;
 };
 using MakeReader = std::function<std::unique_ptr<Reader>(const ConnectionStart&)>;
+using TellTap = std::function<void(const net::FlowVerdict&)>;
+
+// What all connections of a table share. Outlives them.
+struct ConnectionContext {
+  HeldLimits held;
+  MakeReader make;
+  TellTap tell_tap;  // may be empty
+  StreamCounters counters;
+};
 
 class Connection final : private HalfListener {
  public:
-  Connection(const net::Segment& first, StreamCounters& counters);
+  Connection(const net::Segment& first, ConnectionContext& context);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void segment(const net::Segment& segment, const HeldLimits& limits, const MakeReader& make);
+  void segment(const net::Segment& segment);
   // Whether the segment begins another connection on the same addresses and ports.
   bool replaced_by(const net::Segment& segment) const;
 
@@ -64,16 +74,20 @@ class Connection final : private HalfListener {
   const Half& half(net::Direction d) const { return halves_[static_cast<std::size_t>(d)]; }
   std::int64_t take_acknowledgment(const net::Segment& segment);
   void take_reset(const net::Segment& segment);
-  void make_reader(const net::Segment& segment, const MakeReader& make);
+  void make_reader(const net::Segment& segment);
   bool wants_bytes() const { return reader_ && !reader_->done(); }
+  void skip_for_ever();
+  void skip_unneeded(net::Direction direction);
 
   void half_data(net::Direction direction, const Piece& piece) override;
   void half_gap(net::Direction direction, std::int64_t from, std::int64_t to, GapCause cause,
                 Time time) override;
+  void half_skipped(net::Direction direction, std::int64_t from, std::int64_t to,
+                    Time time) override;
   void half_end(net::Direction direction, Time time) override;
   void half_event(HalfEvent event) override;
 
-  StreamCounters& counters_;
+  ConnectionContext& context_;
   std::unique_ptr<Reader> reader_;
   Half halves_[2];
   net::Flow flow_;
@@ -83,6 +97,7 @@ class Connection final : private HalfListener {
   bool handshake_ = false;
   bool closed_ = false;
   bool saw_bytes_[2] = {false, false};
+  std::uint8_t unwanted_ = 0;  // pieces since the tap was told that none is wanted
 };
 
 }  // namespace shadowtap::stream

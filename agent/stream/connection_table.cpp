@@ -19,8 +19,8 @@ void ConnectionTable::List<kHook>::remove(Connection& c) {
   (hook.next != nullptr ? (hook.next->*kHook).previous : oldest) = hook.previous;
 }
 
-ConnectionTable::ConnectionTable(const StreamOptions& options, MakeReader make)
-    : options_(options), make_(std::move(make)) {}
+ConnectionTable::ConnectionTable(const StreamOptions& options, MakeReader make, TellTap tell_tap)
+    : options_(options), context_{options.held, std::move(make), std::move(tell_tap), {}} {}
 
 Connection* ConnectionTable::find(const net::Flow& flow) {
   if (latest_ != nullptr && latest_->flow() == flow) return latest_;
@@ -29,8 +29,8 @@ Connection* ConnectionTable::find(const net::Flow& flow) {
 }
 
 void ConnectionTable::segment(const net::Segment& segment) {
-  counters_.segments.add();
-  counters_.payload_bytes.add(segment.payload.size());
+  context_.counters.segments.add();
+  context_.counters.payload_bytes.add(segment.payload.size());
   Connection* connection = find(segment.flow);
   if (connection != nullptr && connection->replaced_by(segment)) {
     if (!connection->closed()) close(*connection, Closed::kReplaced, segment.time);
@@ -43,8 +43,8 @@ void ConnectionTable::segment(const net::Segment& segment) {
     connection = &insert(segment);
   }
   latest_ = connection;
-  if (connection->closed()) return counters_.events.add(ConnectionEvent::kLate);
-  connection->segment(segment, options_.held, make_);
+  if (connection->closed()) return context_.counters.events.add(ConnectionEvent::kLate);
+  connection->segment(segment);
   if (live_.newest != connection) {
     live_.remove(*connection);
     live_.push(*connection);
@@ -58,7 +58,7 @@ void ConnectionTable::segment(const net::Segment& segment) {
 }
 
 Connection& ConnectionTable::insert(const net::Segment& segment) {
-  Connection& connection = connections_.try_emplace(segment.flow, segment, counters_).first->second;
+  Connection& connection = connections_.try_emplace(segment.flow, segment, context_).first->second;
   live_.push(connection);
   return connection;
 }
@@ -96,7 +96,7 @@ void ConnectionTable::evict_over_bounds(Time now) {
     erase(*lingering_.oldest);
   }
   while (total_bytes_ > options_.max_total_bytes && busy_.oldest != nullptr) {
-    counters_.events.add(ConnectionEvent::kOverBytes);
+    context_.counters.events.add(ConnectionEvent::kOverBytes);
     close(*busy_.oldest, Closed::kEvicted, now);
   }
 }

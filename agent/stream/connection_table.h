@@ -16,7 +16,7 @@ namespace shadowtap::stream {
 
 class ConnectionTable {
  public:
-  ConnectionTable(const StreamOptions& options, MakeReader make);
+  ConnectionTable(const StreamOptions& options, MakeReader make, TellTap tell_tap = {});
 
   void segment(const net::Segment& segment);
   // Gives up holes, lets readers' time-outs happen, forgets what is idle. Call it a few
@@ -27,7 +27,7 @@ class ConnectionTable {
 
   std::size_t size() const { return connections_.size(); }
   std::size_t held_bytes() const { return total_bytes_; }
-  const StreamCounters& counters() const { return counters_; }
+  const StreamCounters& counters() const { return context_.counters; }
 
  private:
   // Intrusive, newest first.
@@ -47,8 +47,7 @@ class ConnectionTable {
   void evict_over_bounds(Time now);
 
   StreamOptions options_;
-  MakeReader make_;
-  StreamCounters counters_;
+  ConnectionContext context_;
   std::unordered_map<net::Flow, Connection, net::FlowHash> connections_;
   List<&Connection::recent> live_;
   List<&Connection::recent> lingering_;

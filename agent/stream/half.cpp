@@ -9,6 +9,10 @@ namespace {
 
 // The largest window TCP can announce (RFC 7323 section 2.3): nothing honest is farther.
 constexpr std::int64_t kMaxWindow = std::int64_t{1} << 30;
+// The tap compares sequence numbers in 32 bits.
+constexpr std::int64_t kMaxSkip = std::int64_t{1} << 30;
+// What comes in spite of the wish before the wish is repeated.
+constexpr std::int64_t kAskAgain = 1 << 20;
 
 std::int64_t end_of(const Piece& piece) {
   return piece.offset + static_cast<std::int64_t>(piece.bytes.size());
@@ -31,6 +35,19 @@ std::int64_t Half::offset_of(std::uint32_t sequence) const {
   return net::unwrap(sequence, origin_, next_);
 }
 
+std::uint32_t Half::sequence_of(std::int64_t offset) const {
+  return static_cast<std::uint32_t>(origin_ + static_cast<std::uint64_t>(offset));
+}
+
+std::int64_t Half::horizon() const { return std::max(next_, skip_until_) + kMaxWindow; }
+
+bool Half::skip(std::int64_t until) {
+  if (next_ < skip_until_ && next_ - skip_asked_ < kAskAgain) return false;
+  skip_until_ = std::min(until, next_ + kMaxSkip);
+  skip_asked_ = next_;
+  return true;
+}
+
 void Half::segment(net::Direction direction, const net::Segment& segment,
                    std::int64_t acknowledged, const HeldLimits& limits, HalfListener& listener) {
   const std::uint32_t first =
@@ -47,6 +64,7 @@ void Half::segment(net::Direction direction, const net::Segment& segment,
     payload(direction, Piece{offset, segment.payload, acknowledged, true, segment.time}, limits,
             listener);
   }
+  if (fin_ >= 0) pass_skipped(direction, fin_, segment.time, listener);
   finish_if_due(direction, segment.time, listener);
 }
 
@@ -57,14 +75,18 @@ void Half::payload(net::Direction direction, Piece piece, const HeldLimits& limi
     if (piece.offset >= fin_) return;
     piece.bytes = piece.bytes.substr(0, static_cast<std::size_t>(fin_ - piece.offset));
   }
-  if (piece.offset > next_ + kMaxWindow) {
+  if (piece.offset > next_) {
+    pass_skipped(direction, piece.offset, piece.time, listener);
+    if (end_of(piece) <= next_) return;
+  }
+  if (piece.offset > horizon()) {
     listener.half_event(HalfEvent::kFarAhead);
     lose_until(direction, piece.offset, GapCause::kWire, piece.time, listener);
   }
   if (piece.offset <= next_) {
-    if (!waiting()) return deliver(direction, piece, listener);
     deliver(direction, piece, listener);
-    return deliver_held(direction, listener);
+    if (waiting()) pass_skipped(direction, held_->first(), piece.time, listener);
+    return;
   }
   if (!held_) held_ = std::make_unique<HeldSegments>();
   if (held_->empty()) waiting_since_ = piece.time;
@@ -121,17 +143,24 @@ void Half::lose_until(net::Direction direction, std::int64_t offset, GapCause ca
     const std::int64_t to = waiting() ? std::min(offset, held_->first()) : offset;
     if (to > next_) {
       const std::int64_t from = next_;
-      next_ = to;
-      listener.half_gap(direction, from, to, cause, time);
+      const bool skipped = from < skip_until_;
+      next_ = skipped ? std::min(to, skip_until_) : to;
+      skipped ? listener.half_skipped(direction, from, next_, time)
+              : listener.half_gap(direction, from, next_, cause, time);
     }
     deliver_held(direction, listener);
   }
 }
 
+void Half::pass_skipped(net::Direction direction, std::int64_t offset, Time time,
+                        HalfListener& listener) {
+  lose_until(direction, std::min(offset, skip_until_), GapCause::kCapture, time, listener);
+}
+
 void Half::acknowledge(net::Direction direction, std::int64_t offset, Time time,
                        HalfListener& listener) {
   if (fin_ >= 0) offset = std::min(offset, fin_);  // the FIN counts one
-  if (offset <= acknowledged_ || offset > next_ + kMaxWindow) return;
+  if (offset <= acknowledged_ || offset > horizon()) return;
   acknowledged_ = offset;
   if (offset <= next_) return;
   lose_until(direction, offset, GapCause::kCapture, time, listener);

@@ -2,8 +2,9 @@
 // will never come.
 //
 // First copy of a byte wins. A hole is given up when the receiver acknowledged it (then
-// capture lost it), or when the owner calls give_up(). Windows and checksums are not
-// enforced: offload makes them wrong where we look. Time passes through, unread.
+// capture lost it), or when the owner calls give_up(). What the tap was asked to leave out
+// is no hole: it is passed as soon as something behind it comes. Windows and checksums are
+// not enforced: offload makes them wrong where we look. Time passes through, unread.
 //
 // Not thread-safe; owned by one Connection.
 #pragma once
@@ -32,6 +33,8 @@ class HalfListener {
   virtual void half_data(net::Direction direction, const Piece& piece) = 0;
   virtual void half_gap(net::Direction direction, std::int64_t from, std::int64_t to,
                         GapCause cause, Time time) = 0;
+  virtual void half_skipped(net::Direction direction, std::int64_t from, std::int64_t to,
+                            Time time) = 0;
   virtual void half_end(net::Direction direction, Time time) = 0;
   virtual void half_event(HalfEvent event) = 0;
 
@@ -47,6 +50,7 @@ class Half {
   std::uint32_t origin() const { return origin_; }
 
   std::int64_t offset_of(std::uint32_t sequence) const;
+  std::uint32_t sequence_of(std::int64_t offset) const;
   // Everything before this was delivered or declared lost.
   std::int64_t next() const { return next_; }
   std::int64_t acknowledged() const { return acknowledged_; }
@@ -65,6 +69,11 @@ class Half {
   void give_up(net::Direction direction, Time time, HalfListener& listener);
   void forget_held() { held_.reset(); }
 
+  // The bytes before `until` need not come any more. True: tell the tap, up to skip_until()
+  // (again from time to time, since it may forget).
+  bool skip(std::int64_t until);
+  std::int64_t skip_until() const { return skip_until_; }
+
  private:
   void payload(net::Direction direction, Piece piece, const HeldLimits& limits,
                HalfListener& listener);
@@ -72,13 +81,20 @@ class Half {
   // Bytes are told at the time at which all before them were there as well.
   void tell(net::Direction direction, Piece piece, HalfListener& listener);
   void deliver_held(net::Direction direction, HalfListener& listener);
+  // Nothing before `offset` will come: what is not held is lost, or was skipped.
   void lose_until(net::Direction direction, std::int64_t offset, GapCause cause, Time time,
                   HalfListener& listener);
+  void pass_skipped(net::Direction direction, std::int64_t offset, Time time,
+                    HalfListener& listener);
+  // The farthest that an honest segment can begin.
+  std::int64_t horizon() const;
   void finish_if_due(net::Direction direction, Time time, HalfListener& listener);
 
   std::int64_t next_ = 0;
   std::int64_t acknowledged_ = 0;
   std::int64_t fin_ = -1;
+  std::int64_t skip_until_ = 0;
+  std::int64_t skip_asked_ = 0;  // next_ when the tap was told last
   std::unique_ptr<HeldSegments> held_;
   Time waiting_since_;
   Time latest_;

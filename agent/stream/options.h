@@ -39,6 +39,7 @@ struct StreamCounters {
   CounterSet<Closed> closed;
   CounterSet<GapCause> gaps;
   CounterSet<GapCause> gap_bytes;
+  Counter skipped_bytes;  // left out by the tap, as we asked
   Counter segments;
   Counter payload_bytes;
 };

@@ -49,6 +49,9 @@ class Reader {
   // [from, to) will not come.
   virtual void gap(net::Direction direction, std::int64_t from, std::int64_t to, GapCause cause,
                    Time time) = 0;
+  // [from, to) passed, but the tap left it out, as unneeded_until() said it may.
+  virtual void skipped(net::Direction direction, std::int64_t from, std::int64_t to,
+                       Time time) = 0;
   // The direction's FIN, after all its bytes.
   virtual void end(net::Direction direction, Time time) = 0;
   virtual void closed(Closed why, Time time) = 0;
@@ -57,6 +60,10 @@ class Reader {
 
   // Something is open that time can decide.
   virtual bool busy() const = 0;
+
+  // Asked behind each data(): the bytes before this offset may be left out; 0 when they may
+  // not.
+  virtual std::int64_t unneeded_until(net::Direction direction) const = 0;
 
   // What it holds on the heap for messages in progress, for the total bound.
   virtual std::size_t held_bytes() const = 0;

@@ -1,5 +1,6 @@
 """`shadowtap run` between real servers: nginx serves, HAProxy is the candidate."""
 
+import json
 import re
 import signal
 import socket
@@ -97,6 +98,20 @@ class RunTest(unittest.TestCase):
         self.assertEqual({"match": 3}, by_route["/large"])
         (row, *_) = agent.get("/api/v1/diffs?limit=10")["diffs"]
         self.assertEqual(("byte 40000", "binary"), (row["differences"][0]["path"], row["differences"][0]["kind"]))
+
+    def test_a_long_download_that_nobody_compares_is_hardly_copied(self):
+        service = self.service.nginx(8080, SERVICE, "service")
+        (service.directory / "long").write_bytes(b"x" * (40 << 20))
+        agent = self.agent(candidate=None)
+        self.client.run("curl", "-sS", "--max-time", "50", "--limit-rate", "15M",  # one connection
+                        *[f"http://{Lab.SERVICE}:8080{path}" for path in ("/long", "/same")])
+        ledger = agent.settled(2)
+        self.assertEqual(ledger["skipped"], {"no_candidate": 2})
+        capture = agent.coverage()["capture"]
+        self.assertEqual(sum(capture["lost"].values()), 0, capture)
+        links = json.loads(self.service.run("ip", "-j", "-s", "link").stdout)
+        sent = sum(link["stats64"]["tx"]["packets"] for link in links if link["ifname"] != "lo")
+        self.assertLess(capture["matched"], sent / 2, "copied although only its length counts")
 
     def test_ipv6_is_captured_and_sent(self):
         self.service.nginx(8080, SERVICE, "service", listen=("", "[::]:"))

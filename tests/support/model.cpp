@@ -168,6 +168,7 @@ void Model::disturb(std::vector<Packet>& packets) {
       Packet longer = packets[i];
       longer.payload += packets[i + 1].payload;
       longer.fields.payload_size += packets[i + 1].fields.payload_size;
+      longer.fields.acknowledgment = packets[i + 1].fields.acknowledgment;  // not sent earlier
       packets.insert(packets.begin() + static_cast<long>(i) + 1, longer);
     }
   }

@@ -22,12 +22,15 @@ class Recorder final : public http::ExchangeSink {
   void completed(http::ExchangeId id, http::Response original, Time first, Time last) override;
   void lost(http::ExchangeId id, http::OriginalLoss loss, const char* detail) override;
   void unpaired(const char* what, const char* detail) override;
+  bool needs_rest_of_request() override { return needs_rest; }
+  bool needs_rest_of_original(http::ExchangeId) override { return needs_rest; }
 
   // One line each in the order of opening: "GET /a -> 200 [body]", "GET /b lost: gap".
   std::vector<std::string> lines() const;
   std::size_t complete() const { return complete_; }
   std::size_t lost() const { return lost_; }
 
+  bool needs_rest = true;  // of bodies beyond their kept limit
   std::map<http::ExchangeId, Seen> seen;
   std::vector<std::string> unpaired_lines;
 

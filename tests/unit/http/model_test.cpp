@@ -44,7 +44,7 @@ TEST(Model, WhateverTheWireDoesTheExchangesAreTheSame) {
         ASSERT_EQ(exchanges[i]->index, i) << "seed " << seed;
         ASSERT_EQ(normal_form(exchanges[i]->request), connection.exchanges[i].request)
             << "seed " << seed;
-        ASSERT_TRUE(exchanges[i]->original) << "seed " << seed << " exchange " << i;
+        ASSERT_TRUE(exchanges[i]->original) << "seed " << seed << ": " << sink.seen.at(exchanges[i]->id).lost;
         ASSERT_EQ(normal_form(*exchanges[i]->original), connection.exchanges[i].response)
             << "seed " << seed;
       }
