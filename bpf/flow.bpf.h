@@ -12,17 +12,6 @@
 /* A socket may appear a little after its first packets (SYN cookies). */
 #define STRANGER_LOOKS 8
 
-static __always_inline bool after(__u32 a, __u32 b)
-{
-	return (__s32)(a - b) > 0;
-}
-
-/* Sequence number after this packet; SYN and FIN count one. */
-static __always_inline __u32 sequence_end(const struct packet *p)
-{
-	return p->sequence + p->length + !!(p->flags & TCP_SYN) + !!(p->flags & TCP_FIN);
-}
-
 /* A listening socket does not count: a wildcard listener matches every forwarded flow.
  * A SYN with data (TFO) has no other socket yet. */
 __noinline int has_socket(struct __sk_buff *skb, const struct packet *p)
@@ -119,7 +108,7 @@ static __always_inline bool may_take(struct __sk_buff *skb, const struct packet 
 	if (!is_local(skb, p))
 		return false;
 	if (flow)
-		flow->flags |= SHADOWTAP_FLOW_LOCAL;
+		set_flag(&flow->flags, SHADOWTAP_FLOW_LOCAL);
 	return true;
 }
 
@@ -158,15 +147,6 @@ static __always_inline struct shadowtap_flow *insert_flow(const struct packet *p
 		flow.flags |= SHADOWTAP_FLOW_LOCAL;
 	bpf_map_update_elem(&shadowtap_flows, &key, &flow, BPF_NOEXIST);
 	return find_flow(p);
-}
-
-static __always_inline void forget_verdict(__u64 hash, __u32 direction)
-{
-	__u32 index = shadowtap_verdict_index(hash, direction);
-	__u64 *word = bpf_map_lookup_elem(&shadowtap_verdicts, &index);
-
-	if (word && *word >> 34 == (hash & 0x3fffffff))
-		*word = 0;
 }
 
 /* A SYN with a sequence number that we have not seen begins another connection between

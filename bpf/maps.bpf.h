@@ -86,6 +86,8 @@ struct {
 	__type(value, __u8);
 } shadowtap_targets SEC(".maps");
 
+/* A plain increment: TC runs with bottom halves disabled, so that no other packet comes
+ * between on this processor. */
 static __always_inline void count(__u32 service, __u32 what)
 {
 	struct shadowtap_counts *counts = bpf_map_lookup_elem(&shadowtap_counts, &service);

@@ -238,21 +238,32 @@ static __noinline enum parsed parse_ipv4(struct __sk_buff *skb, __u32 at, struct
 		       : PARSED_NOT_OURS;
 }
 
-/* Bytes of the extension header that `next` names, 0 if it is none that we may pass. */
-static __always_inline __u32 extension_size(__u8 next, const struct ipv6_extension *header)
+/* Whether TCP may follow the header that `next` names. */
+static __always_inline bool is_extension(__u8 next)
 {
 	switch (next) {
 	case IPPROTO_HOPOPTS:
 	case IPPROTO_ROUTING:
 	case IPPROTO_DSTOPTS:
 	case IPPROTO_MH:
-		return (header->length + 1) * 8;
+	case IPPROTO_AH:
+	case IPPROTO_FRAGMENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Bytes of the extension header that `next` names. */
+static __always_inline __u32 extension_size(__u8 next, const struct ipv6_extension *header)
+{
+	switch (next) {
 	case IPPROTO_AH:
 		return (header->length + 2) * 4;
 	case IPPROTO_FRAGMENT:
 		return 8;
 	default:
-		return 0;
+		return (header->length + 1) * 8;
 	}
 }
 
@@ -270,12 +281,8 @@ static __noinline enum parsed parse_ipv6(struct __sk_buff *skb, __u32 at, struct
 		return PARSED_NOT_OURS;
 	next = ip.next_header;
 	for (int i = 0; i < MAX_IPV6_EXTENSIONS && next != IPPROTO_TCP; i++) {
-		if (bpf_skb_load_bytes(skb, tcp_at, &extension, sizeof(extension)))
-			return PARSED_NOT_OURS;
-
-		__u32 size = extension_size(next, &extension);
-
-		if (!size)
+		if (!is_extension(next) ||
+		    bpf_skb_load_bytes(skb, tcp_at, &extension, sizeof(extension)))
 			return PARSED_NOT_OURS;
 		if (next == IPPROTO_FRAGMENT) {
 			if (extension.fragment & bpf_htons(0xfff8))
@@ -285,8 +292,8 @@ static __noinline enum parsed parse_ipv6(struct __sk_buff *skb, __u32 at, struct
 			if (extension.fragment & bpf_htons(1))
 				p->first_fragment = 1;
 		}
+		tcp_at += extension_size(next, &extension);
 		next = extension.next_header;
-		tcp_at += size;
 	}
 	if (next != IPPROTO_TCP || bpf_skb_load_bytes(skb, tcp_at, &tcp, sizeof(tcp)))
 		return PARSED_NOT_OURS;
@@ -366,6 +373,9 @@ static __always_inline enum parsed parse(struct __sk_buff *skb, __u32 l2, struct
 		const struct ipv6_header *ip = data + l2;
 
 		tcp = (void *)(ip + 1);
+		if ((void *)(ip + 1) <= end && ip->next_header != IPPROTO_TCP &&
+		    !is_extension(ip->next_header))
+			return PARSED_NOT_OURS;
 		if ((void *)(tcp + 1) > end || ip->next_header != IPPROTO_TCP)
 			return parse_slowly(skb, l2, p);
 

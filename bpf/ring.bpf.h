@@ -12,16 +12,41 @@
 enum emitted {
 	EMITTED,
 	EMIT_FULL,
+	EMIT_TRUNCATED, /* some of a large packet's records */
 	EMIT_UNREADABLE,
 };
 
-/* Called between reserve and submit. The exchange is the full barrier: either the agent
- * sees the reserved position before it sleeps, or we see that it sleeps. */
+/* BPF has no barrier instruction, but an atomic operation whose result is used is fully
+ * ordered. On our own stack, so that no cache line moves between processors. */
+static __always_inline void full_barrier(void)
+{
+	volatile __u64 word = 0;
+	__u64 before = __sync_fetch_and_add(&word, 1);
+
+	barrier_var(before);
+}
+
+/*
+ * Called between reserve and submit. Pairs with MappedRing::arm():
+ *
+ *	here				agent
+ *	producer position moves		armed = 1
+ *	full barrier			full barrier
+ *	read armed			read the producer position
+ *
+ * At least one of the two sees what the other wrote: we wake the agent, or it does not
+ * sleep. Clearing needs no atomic: until our record is submitted the agent cannot pass
+ * it, hence not arm again.
+ */
 static __always_inline __u64 wake_flags(__u32 shard)
 {
-	__u32 *armed = &shadowtap_shard_words[shard & (SHADOWTAP_MAX_SHARDS - 1)].armed;
+	volatile __u32 *armed = &shadowtap_shard_words[shard & (SHADOWTAP_MAX_SHARDS - 1)].armed;
 
-	return __sync_lock_test_and_set(armed, 0) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	full_barrier();
+	if (!*armed)
+		return BPF_RB_NO_WAKEUP;
+	*armed = 0;
+	return BPF_RB_FORCE_WAKEUP;
 }
 
 static __always_inline void fill_record(struct shadowtap_record *record, const struct packet *p,
@@ -124,12 +149,12 @@ static __noinline int emit_large(struct __sk_buff *skb, const struct packet *who
 			piece.flags &= ~TCP_FIN;
 		result = emit_payload(skb, &piece, now);
 		if (result != EMITTED)
-			return result;
+			return i ? EMIT_TRUNCATED : result;
 		piece.payload += piece.length;
 		piece.sequence += piece.length;
 		left -= piece.length;
 	}
-	return left ? EMIT_UNREADABLE : EMITTED;
+	return left ? EMIT_TRUNCATED : EMITTED;
 }
 
 static __always_inline int emit(struct __sk_buff *skb, const struct packet *p, __u64 now)

@@ -11,6 +11,8 @@
 #include "shadowtap_event.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
+#include "loss.bpf.h"
+#include "verdict.bpf.h"
 #include "flow.bpf.h"
 #include "ring.bpf.h"
 
@@ -23,50 +25,6 @@ static __always_inline void lose(const struct packet *p, __u32 reason)
 {
 	count(p->service, SHADOWTAP_MATCHED_TO_SERVER + p->direction);
 	count(p->service, reason);
-}
-
-/* After this packet was reported: how far each direction is known. */
-static __always_inline void advance(struct shadowtap_flow *flow, const struct packet *p)
-{
-	__u32 me = p->direction & 1;
-	struct shadowtap_side *side = &flow->sides[me], *other = &flow->sides[me ^ 1];
-	__u32 end = sequence_end(p);
-
-	if (!(side->flags & SHADOWTAP_SIDE_STARTED)) {
-		side->end = p->sequence;
-		side->flags |= SHADOWTAP_SIDE_STARTED;
-	}
-	if ((p->length || p->flags & (TCP_SYN | TCP_FIN)) && after(p->sequence, side->end)) {
-		side->hole_end = p->sequence;
-		side->flags |= SHADOWTAP_SIDE_HOLE;
-	}
-	if (after(end, side->end))
-		side->end = end;
-	if (p->flags & TCP_FIN)
-		side->flags |= SHADOWTAP_SIDE_FIN;
-	if (!(p->flags & TCP_ACK))
-		return;
-	if (!(other->flags & SHADOWTAP_SIDE_STARTED)) {
-		other->end = p->acknowledgment;
-		other->flags |= SHADOWTAP_SIDE_STARTED;
-	}
-	if (after(p->acknowledgment, other->end))
-		other->end = p->acknowledgment;
-	if (other->flags & SHADOWTAP_SIDE_HOLE && !after(other->hole_end, p->acknowledgment))
-		other->flags &= ~SHADOWTAP_SIDE_HOLE;
-}
-
-/* A bare ACK matters only where it covers bytes that we did not see. */
-static __always_inline bool tells_of_loss(const struct shadowtap_flow *flow,
-					  const struct packet *p)
-{
-	const struct shadowtap_side *other = &flow->sides[(p->direction & 1) ^ 1];
-
-	if (!(p->flags & TCP_ACK) || !(other->flags & SHADOWTAP_SIDE_STARTED))
-		return false;
-	return after(p->acknowledgment, other->end) ||
-	       (other->flags & SHADOWTAP_SIDE_HOLE &&
-		!after(other->hole_end, p->acknowledgment));
 }
 
 /* On a host the client's SYN comes before any socket can say that it is ours; its
@@ -100,44 +58,19 @@ __noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap
 		return 0;
 	emit_syn_seen_earlier(flow, p, now);
 	result = emit(skb, p, now);
-	count(p->service, SHADOWTAP_MATCHED_TO_SERVER + p->direction);
 	if (result == EMITTED) {
+		count(p->service, SHADOWTAP_MATCHED_TO_SERVER + p->direction);
 		count(p->service, SHADOWTAP_DELIVERED);
 		advance(flow, p);
 		return 0;
 	}
 	if (result == EMIT_UNREADABLE) {
-		count(p->service, SHADOWTAP_LOST_UNREADABLE);
+		lose(p, SHADOWTAP_LOST_UNREADABLE);
 		return 0;
 	}
-	flow->flags |= SHADOWTAP_FLOW_SHED;
-	count(p->service, p->length > SHADOWTAP_MAX_PAYLOAD ? SHADOWTAP_LOST_TRUNCATED
-							    : SHADOWTAP_LOST_RING_FULL);
+	set_flag(&flow->flags, SHADOWTAP_FLOW_SHED);
+	lose(p, result == EMIT_TRUNCATED ? SHADOWTAP_LOST_TRUNCATED : SHADOWTAP_LOST_RING_FULL);
 	return 0;
-}
-
-/* True: user space does not want this packet, which is then taken for seen. */
-static __always_inline bool is_skipped(const struct packet *p, struct shadowtap_flow *flow)
-{
-	__u32 index = shadowtap_verdict_index(p->hash, p->direction);
-	__u64 *word = bpf_map_lookup_elem(&shadowtap_verdicts, &index);
-	__u64 verdict;
-
-	if (!word)
-		return false;
-	verdict = *word;
-	if (!verdict || verdict >> 34 != (p->hash & 0x3fffffff))
-		return false;
-	if ((verdict >> 32 & 3) == SHADOWTAP_SKIP_FOR_EVER)
-		return true;
-	if (p->flags & (TCP_SYN | TCP_FIN | TCP_RST))
-		return false;
-	if (after(sequence_end(p), (__u32)verdict)) {
-		*word = 0;
-		return false;
-	}
-	advance(flow, p);
-	return true;
 }
 
 static __always_inline bool is_duplicate(const struct packet *p, struct shadowtap_side *side,
@@ -151,55 +84,69 @@ static __always_inline bool is_duplicate(const struct packet *p, struct shadowta
 	return false;
 }
 
+static __always_inline bool is_bare_ack(const struct packet *p)
+{
+	return !p->length && !(p->flags & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+/* By a reset, or by the ACK of the second FIN; whether they were delivered or not. */
 static __always_inline void end_if_closed(struct shadowtap_flow *flow, const struct packet *p)
 {
+	if (p->flags & TCP_FIN)
+		set_flag(&flow->sides[p->direction & 1].flags, SHADOWTAP_SIDE_FIN);
 	if (p->flags & TCP_RST ||
-	    (!p->length && !(p->flags & (TCP_SYN | TCP_FIN)) &&
+	    (is_bare_ack(p) &&
 	     flow->sides[0].flags & flow->sides[1].flags & SHADOWTAP_SIDE_FIN))
 		forget_flow(p);
 }
 
-static __always_inline int take(struct __sk_buff *skb, struct packet *p,
-				struct shadowtap_flow *flow)
+/* A SHADOWTAP_IGNORED_…, or 0. */
+static __always_inline __u32 why_ignored(const struct packet *p, struct shadowtap_flow *flow,
+					 __u32 ifindex)
 {
-	__u32 me = p->direction & 1;
+	if (flow->flags & SHADOWTAP_FLOW_OURS)
+		return SHADOWTAP_IGNORED_OWN_TRAFFIC;
+	if (flow->flags & SHADOWTAP_FLOW_TARGET)
+		return SHADOWTAP_IGNORED_TARGET;
+	if (is_duplicate(p, &flow->sides[p->direction & 1], ifindex))
+		return SHADOWTAP_IGNORED_DUPLICATE;
+	if (is_bare_ack(p) && (flow->flags & (SHADOWTAP_FLOW_SHED | SHADOWTAP_FLOW_REFUSED) ||
+			       !tells_of_loss(flow, p)))
+		return SHADOWTAP_IGNORED_ACK;
+	if (is_skipped(p, flow))
+		return SHADOWTAP_IGNORED_VERDICT;
+	return 0;
+}
 
-	if (flow->flags & (SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET)) {
-		count(p->service, flow->flags & SHADOWTAP_FLOW_OURS
-					  ? SHADOWTAP_IGNORED_OWN_TRAFFIC
-					  : SHADOWTAP_IGNORED_TARGET);
+/* A SHADOWTAP_LOST_…, or 0. */
+static __always_inline __u32 why_lost(const struct packet *p, struct shadowtap_flow *flow)
+{
+	if (p->first_fragment)
+		return SHADOWTAP_LOST_FRAGMENT;
+	if (flow->flags & SHADOWTAP_FLOW_REFUSED)
+		return SHADOWTAP_LOST_REFUSED_FLOW;
+	if (!(flow->flags & SHADOWTAP_FLOW_SHED))
 		return 0;
+	if (ring_fill(p) > shadowtap_low_mark)
+		return SHADOWTAP_LOST_SHED;
+	clear_flag(&flow->flags, SHADOWTAP_FLOW_SHED);
+	return 0;
+}
+
+static __always_inline void take(struct __sk_buff *skb, struct packet *p,
+				 struct shadowtap_flow *flow)
+{
+	__u32 reason = why_ignored(p, flow, skb->ifindex);
+
+	if (reason) {
+		count(p->service, reason);
+		return;
 	}
-	if (is_duplicate(p, &flow->sides[me], skb->ifindex)) {
-		count(p->service, SHADOWTAP_IGNORED_DUPLICATE);
-		return 0;
-	}
-	if (!p->length && !(p->flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
-	    (flow->flags & (SHADOWTAP_FLOW_SHED | SHADOWTAP_FLOW_REFUSED) ||
-	     !tells_of_loss(flow, p))) {
-		count(p->service, SHADOWTAP_IGNORED_ACK);
-		return 0;
-	}
-	if (is_skipped(p, flow)) {
-		count(p->service, SHADOWTAP_IGNORED_VERDICT);
-		return 0;
-	}
-	if (p->first_fragment) {
-		lose(p, SHADOWTAP_LOST_FRAGMENT);
-		return 0;
-	}
-	if (flow->flags & SHADOWTAP_FLOW_REFUSED) {
-		lose(p, SHADOWTAP_LOST_REFUSED_FLOW);
-		return 0;
-	}
-	if (flow->flags & SHADOWTAP_FLOW_SHED) {
-		if (ring_fill(p) > shadowtap_low_mark) {
-			lose(p, SHADOWTAP_LOST_SHED);
-			return 0;
-		}
-		flow->flags &= ~SHADOWTAP_FLOW_SHED;
-	}
-	return deliver(skb, p, flow);
+	reason = why_lost(p, flow);
+	if (reason)
+		lose(p, reason);
+	else
+		deliver(skb, p, flow);
 }
 
 /* A packet with our mark makes its flow ours in both directions: on lo the responses
@@ -214,7 +161,7 @@ __noinline int mark_flow(const struct packet *p)
 	if (!flow)
 		flow = insert_flow(p, SHADOWTAP_FLOW_OURS);
 	if (flow)
-		flow->flags |= SHADOWTAP_FLOW_OURS;
+		set_flag(&flow->flags, SHADOWTAP_FLOW_OURS);
 	count(p->service, SHADOWTAP_IGNORED_OWN_TRAFFIC);
 	return 0;
 }

@@ -53,7 +53,7 @@ enum shadowtap_counter {
 	SHADOWTAP_LOST_SHED,	     /* of a flow shed until the ring is low again */
 	SHADOWTAP_LOST_REFUSED_FLOW, /* of a flow that was new above the fill mark */
 	SHADOWTAP_LOST_FLOW_TABLE,   /* flow table full */
-	SHADOWTAP_LOST_TRUNCATED,    /* a large packet, some of its records only */
+	SHADOWTAP_LOST_TRUNCATED,    /* a packet above 64 KiB, of which only a part had room */
 	SHADOWTAP_LOST_FRAGMENT,     /* first IP fragment: the rest has no ports */
 	SHADOWTAP_LOST_UNREADABLE,   /* the kernel could not copy the payload */
 	SHADOWTAP_IGNORED_NOT_LOCAL, /* forwarded, or this host's own connection elsewhere */
@@ -73,11 +73,13 @@ struct shadowtap_counts {
 	__u64 n[SHADOWTAP_COUNTERS];
 };
 
-/* One cache line a shard. */
+/* Two cache lines a shard: the first is read for every packet of a service, the second
+ * changes hands whenever the agent sleeps and wakes. */
 struct shadowtap_shard {
-	__u64 heartbeat_ns; /* agent: CLOCK_MONOTONIC of its last drain */
-	__u32 armed;	    /* agent sets: wake me; kernel clears */
-	__u32 reserved[13];
+	__u64 heartbeat_ns; /* agent: CLOCK_MONOTONIC_COARSE of its last drain */
+	__u64 reserved_heartbeat[7];
+	__u32 armed; /* agent sets: wake me; kernel clears */
+	__u32 reserved_armed[15];
 };
 
 struct shadowtap_interface {
@@ -164,11 +166,11 @@ static inline __attribute__((always_inline)) __u32 shadowtap_shard_of(__u64 hash
 #ifdef __cplusplus
 static_assert(sizeof(shadowtap_flow_key) == 36);
 static_assert(sizeof(shadowtap_record) == 72);
-static_assert(sizeof(shadowtap_shard) == 64);
+static_assert(sizeof(shadowtap_shard) == 128);
 #else
 _Static_assert(sizeof(struct shadowtap_flow_key) == 36, "ABI");
 _Static_assert(sizeof(struct shadowtap_record) == 72, "ABI");
-_Static_assert(sizeof(struct shadowtap_shard) == 64, "ABI");
+_Static_assert(sizeof(struct shadowtap_shard) == 128, "ABI");
 #endif
 
 #endif

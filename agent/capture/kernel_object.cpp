@@ -20,8 +20,9 @@ namespace shadowtap::capture {
 namespace {
 
 constexpr double kHighMark = 0.75;  // of a ring: new flows are refused
-constexpr std::size_t kMostFlows = 65536;
 constexpr double kLowMark = 0.25;   // shed flows come back
+constexpr std::size_t kMostFlows = 65536;
+constexpr Duration kHalfOpenIdle = std::chrono::seconds(10);
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
@@ -96,8 +97,22 @@ Result<std::unique_ptr<KernelObject>> KernelObject::load(const TapOptions& optio
   set_constants(*kernel->object_, options);
   if (const int error = shadowtap_bpf::load(kernel->object_.get())) return load_error(error);
   set_ports(*kernel->object_, options);
+  if (auto learned = kernel->learn_program_ids(); !learned) return learned.error();
   if (auto created = kernel->create_rings(options); !created) return created.error();
   return kernel;
+}
+
+Result<> KernelObject::learn_program_ids() {
+  for (const HookPoint point : {HookPoint::kIngress, HookPoint::kEgress}) {
+    for (const bool link_layer : {true, false}) {
+      bpf_prog_info info{};
+      std::uint32_t size = sizeof info;
+      if (::bpf_obj_get_info_by_fd(program(point, link_layer), &info, &size))
+        return errno_error("ask for a program's id");
+      program_ids_.push_back(info.id);
+    }
+  }
+  return {};
 }
 
 Result<> KernelObject::create_rings(const TapOptions& options) {
@@ -190,12 +205,18 @@ PacketCounts KernelObject::packets() const {
   return to_packet_counts(sum);
 }
 
+namespace {
+
+bool is_half_open(const shadowtap_flow& flow) {
+  return !(flow.sides[SHADOWTAP_TO_CLIENT].flags & SHADOWTAP_SIDE_STARTED);
+}
+
+}  // namespace
+
 std::size_t KernelObject::sweep_flows(Duration idle) {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-                      static_cast<std::uint64_t>(now.tv_nsec);
-  const auto idle_ns = static_cast<std::uint64_t>(idle.count());
+  const Duration now_ns = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
   const int map = bpf_map__fd(object_->maps.shadowtap_flows);
   std::size_t removed = 0;
   std::uint64_t key = 0, next = 0;
@@ -205,7 +226,9 @@ std::size_t KernelObject::sweep_flows(Duration idle) {
     key = next;
     more = ::bpf_map_get_next_key(map, &key, &next) == 0;
     shadowtap_flow flow{};
-    if (::bpf_map_lookup_elem(map, &key, &flow) || flow.seen_ns + idle_ns > now_ns) continue;
+    if (::bpf_map_lookup_elem(map, &key, &flow)) continue;
+    const Duration limit = is_half_open(flow) ? std::min(idle, kHalfOpenIdle) : idle;
+    if (Duration(flow.seen_ns) + limit > now_ns) continue;
     removed += ::bpf_map_delete_elem(map, &key) == 0;
   }
   return removed;

@@ -28,6 +28,8 @@ class KernelObject {
 
   // The program for a hook; another one for devices without a link layer.
   int program(HookPoint point, bool link_layer) const;
+  // Of all of them, by which they are known in others' lists.
+  const std::vector<std::uint32_t>& program_ids() const { return program_ids_; }
 
   MappedRing& ring(std::size_t shard) { return *rings_[shard]; }
   std::size_t ring_bytes() const;
@@ -40,7 +42,8 @@ class KernelObject {
   PacketCounts packets(std::size_t service) const;
   PacketCounts packets() const;
 
-  // Removes flows that were idle for `idle`. Returns how many were removed.
+  // Removes flows that were idle for `idle`; earlier those that only ever saw a SYN, of
+  // which a flood makes many. Returns how many were removed.
   std::size_t sweep_flows(Duration idle);
 
  private:
@@ -49,10 +52,12 @@ class KernelObject {
   };
   explicit KernelObject(shadowtap_bpf* object) : object_(object) {}
 
+  Result<> learn_program_ids();
   Result<> create_rings(const TapOptions& options);
   void sum_counts(std::uint32_t service, std::vector<std::uint64_t>& sum) const;
 
   std::unique_ptr<shadowtap_bpf, Close> object_;
+  std::vector<std::uint32_t> program_ids_;
   std::uint64_t* verdicts_ = nullptr;
   std::vector<std::unique_ptr<MappedRing>> rings_;
 };

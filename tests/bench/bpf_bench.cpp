@@ -69,7 +69,7 @@ struct Bench {
     const std::string bytes = bytes_of(frame);
     std::vector<double> rounds;
     for (int i = 0; i < kRounds; ++i) {
-      const double base = run_program(empty, bytes, leaf, kRepeat * 20);
+      const double base = run_program(empty, bytes, leaf, kRepeat);
       if (alive) drain();
       rounds.push_back(run_program(kernel->program(point, true), bytes, leaf, kRepeat) - base);
       if (alive) drain();

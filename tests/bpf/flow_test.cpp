@@ -33,11 +33,21 @@ class FlowTable : public ProgramRun, public ::testing::WithParamInterface<std::u
     frame.flags = net::kSyn;
     return frame;
   }
-  net::FlowVerdict verdict(net::SkipKind kind, std::uint32_t until = 0) const {
-    const Frame frame;
-    return {.flow = {frame.source, frame.destination}, .direction = Direction::kToServer,
-            .kind = kind, .until = GetParam() + until};
+  // From the server: `payload` from `at` on, and everything before `acknowledged` arrived.
+  Frame answer(std::uint32_t at, std::string payload, std::uint32_t acknowledged) const {
+    Frame frame = ack(acknowledged);
+    frame.sequence += at;
+    frame.payload = std::move(payload);
+    return frame;
   }
+  net::FlowVerdict verdict(net::SkipKind kind, std::uint32_t until = 0,
+                           Direction direction = Direction::kToServer) const {
+    const Frame frame;
+    const std::uint32_t base = direction == Direction::kToServer ? GetParam() : 7000;
+    return {.flow = {frame.source, frame.destination}, .direction = direction,
+            .kind = kind, .until = base + until};
+  }
+  std::size_t flows_known() { return kernel_->sweep_flows(Duration::zero()); }
 };
 
 INSTANTIATE_TEST_SUITE_P(InitialSequenceNumber, FlowTable,
@@ -109,6 +119,70 @@ TEST_P(FlowTable, SkipsNoFinWithinTheSkippedPart) {
   Frame fin = data(100, "b");
   fin.flags = net::kFin | net::kAck;
   EXPECT_EQ(seen(fin).size(), 1u);
+}
+
+TEST_P(FlowTable, ARenewedVerdictGoesOn) {
+  seen(data(0, std::string(100, 'a')));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kUntil, 300));
+  EXPECT_EQ(seen(data(100, std::string(200, 'b'))).size(), 0u);
+  kernel_->ring(0).skip(verdict(net::SkipKind::kUntil, 600));
+  EXPECT_EQ(seen(data(300, std::string(300, 'c'))).size(), 0u);
+  EXPECT_EQ(seen(data(200, std::string(100, 'b'))).size(), 0u) << "a retransmission of it";
+  EXPECT_EQ(seen(data(600, "next")).size(), 1u);
+  EXPECT_EQ(seen(ack(604)).size(), 0u) << "nothing of this was lost";
+}
+
+TEST_P(FlowTable, SkipsOneDirectionOnly) {
+  seen(data(0, std::string(100, 'a')));
+  seen(answer(0, std::string(50, 'r'), 100));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kUntil, 10'000, Direction::kToClient));
+  EXPECT_EQ(seen(answer(50, std::string(500, 'r'), 100)).size(), 0u);
+  EXPECT_EQ(seen(data(100, "the next request")).size(), 1u);
+}
+
+TEST_P(FlowTable, ASkippedDirectionStillTellsOfLossInTheOther) {
+  seen(data(0, std::string(100, 'a')));
+  seen(answer(0, std::string(50, 'r'), 100));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kUntil, 10'000, Direction::kToClient));
+  // 100 … 300 of the client's never passed here, and the server has them.
+  EXPECT_EQ(seen(answer(50, std::string(500, 'r'), 300)).size(), 1u);
+  EXPECT_EQ(seen(answer(550, std::string(500, 'r'), 300)).size(), 0u) << "told once";
+  EXPECT_EQ(seen(ack(400)).size(), 1u) << "a bare one tells as well";
+}
+
+TEST_P(FlowTable, AnotherFlowsWordIsNotObeyed) {
+  // All flows there are share 2^17 words a direction; the tag says whose it is.
+  seen(data(0, "a"));
+  for (std::uint16_t port = 1; port < 5000; ++port) {
+    net::FlowVerdict other = verdict(net::SkipKind::kForEver);
+    other.flow.client.port = static_cast<std::uint16_t>(20'000 + port);
+    if (other.flow.client.port == Frame{}.source.port) continue;
+    kernel_->ring(0).skip(other);
+  }
+  EXPECT_EQ(seen(data(1, "b")).size(), 1u);
+}
+
+TEST_P(FlowTable, ASkippedFlowIsForgottenWhenItsConnectionEnds) {
+  seen(data(0, "not http"));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kForEver));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kForEver, 0, Direction::kToClient));
+  Frame fin = data(8, "");
+  fin.flags = net::kFin | net::kAck;
+  pass(fin);
+  Frame answer_fin = ack(9);
+  answer_fin.flags = net::kFin | net::kAck;
+  pass(answer_fin);
+  pass(data(9, ""));
+  EXPECT_EQ(flows_known(), 0u);
+}
+
+TEST_P(FlowTable, ForgetsFlowsThatNeverGotBeyondTheirSynFirst) {
+  seen(syn());
+  Frame other = data(0, "x");
+  other.source.port = 40001;
+  seen(other);
+  EXPECT_EQ(kernel_->sweep_flows(std::chrono::hours(1)), 0u) << "neither is old";
+  EXPECT_EQ(flows_known(), 2u);
 }
 
 TEST_P(FlowTable, SkipsForEverUntilAnotherConnectionBegins) {
@@ -186,6 +260,27 @@ TEST_P(FlowTable, SamplesWholeConnections) {
   }
   EXPECT_GT(taken, 60u);
   EXPECT_LT(taken, 140u);
+}
+
+using FullFlowTable = ProgramRun;
+
+TEST_F(FullFlowTable, IsARefusalByName) {
+  constexpr std::uint32_t kMost = 65536, kMore = 100;
+  Frame syn;
+  syn.flags = net::kSyn;
+  for (std::uint32_t i = 0; i < kMost + kMore; ++i) {
+    syn.source = Endpoint::v4(10, 1, static_cast<std::uint8_t>(i >> 16),
+                              static_cast<std::uint8_t>(i >> 8), 1024);
+    syn.source.port = static_cast<std::uint16_t>(1024 + (i & 0xff));
+    pass(syn);
+    if (i % 4096 == 0) drain();
+  }
+  EXPECT_EQ(kernel_->packets().delivered, kMost);
+  EXPECT_EQ(lost("flow_table_full"), kMore);
+  expect_exact_ledger();
+  kernel_->sweep_flows(Duration::zero());
+  drain();
+  EXPECT_EQ(seen(syn).size(), 1u) << "there is room again";
 }
 
 using Heartbeat = ProgramRun;

@@ -96,6 +96,48 @@ TEST_F(Parser, ReadsEveryHeaderFormInBothDirections) {
   expect_exact_ledger();
 }
 
+// BPF_PROG_RUN takes an EtherType from bytes 12 and 13 of whatever it is given: without a
+// link layer these belong to the source address, which is chosen to read like one.
+Frame without_link_layer(Frame frame) {
+  for (Endpoint* end : {&frame.source, &frame.destination}) {
+    auto* bytes = end->address.data();
+    if (end->is_v4()) {
+      bytes[12] = 0x08;
+      bytes[13] = 0x00;
+    } else {
+      bytes[4] = 0x86;
+      bytes[5] = 0xdd;
+    }
+  }
+  return frame;
+}
+
+TEST_F(Parser, ReadsEveryHeaderFormWithoutALinkLayer) {
+  const int egress = kernel_->program(capture::HookPoint::kEgress, false);
+  const int ingress = kernel_->program(capture::HookPoint::kIngress, false);
+  std::uint16_t port = 20000;
+  for (const Form& form : forms()) {
+    SCOPED_TRACE(form.name);
+    if (!form.frame.vlan_tags.empty()) continue;
+    Frame frame = without_link_layer(form.frame);
+    frame.source.port = ++port;
+    run_program(egress, bytes_of(frame).substr(14), leaf_);
+    run_program(ingress, bytes_of(reply(frame)).substr(14), leaf_);
+    const auto records = drain();
+    ASSERT_EQ(records.size(), 2u);
+    for (const Record& record : records) {
+      EXPECT_EQ(record.bytes, frame.payload);
+      EXPECT_EQ(record.segment.flow, (net::Flow{frame.source, frame.destination}));
+    }
+    const std::string whole = bytes_of(frame).substr(14);
+    // BPF_PROG_RUN wants an IP header's length behind what it takes for a link layer.
+    for (std::size_t size = frame.source.is_v4() ? 34 : 54; size < whole.size(); ++size)
+      run_program(egress, whole.substr(0, size), leaf_);
+    drain();
+  }
+  expect_exact_ledger();
+}
+
 TEST_F(Parser, SaysNextForEveryFrameCutAtEveryByte) {
   // BPF_PROG_RUN itself refuses a cut IP header, unless it is behind a VLAN tag.
   const auto least = [](const Frame& frame) -> std::size_t {
@@ -157,6 +199,18 @@ TEST_F(Parser, CountsFragments) {
   EXPECT_EQ(lost("fragment"), 2u);
   EXPECT_EQ(ignored("fragment"), 2u);
   expect_exact_ledger();
+}
+
+TEST_F(Parser, LeavesWhatIsNotTcpAlone) {
+  for (const int protocol : {17, 58, 50, 59, 132}) {
+    for (Frame frame : {v4_frame(), v6_frame()}) {
+      std::string bytes = bytes_of(frame);
+      bytes[frame.source.is_v4() ? 14 + 9 : 14 + 6] = static_cast<char>(protocol);
+      run_program(kernel_->program(capture::HookPoint::kEgress, true), bytes, leaf_);
+    }
+  }
+  EXPECT_EQ(drain().size(), 0u);
+  EXPECT_EQ(kernel_->packets().matched, 0u);
 }
 
 TEST_F(Parser, LeavesOtherPortsAlone) {
