@@ -129,7 +129,7 @@ std::vector<api::ServiceStatus> LiveControl::services() const {
   std::vector<api::Attachment> attachments;
   if (tap_ != nullptr) {
     for (const capture::AttachedAt& at : tap_->attachments()) {
-      attachments.push_back({at.interface, at.direction, at.mechanism});
+      attachments.push_back({at.interface, at.direction, at.mechanism, at.hidden_by});
     }
   }
   std::vector<api::ServiceStatus> all;

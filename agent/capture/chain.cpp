@@ -9,7 +9,7 @@
 namespace shadowtap::capture {
 namespace {
 
-constexpr std::uint32_t kMostPrograms = 64;
+constexpr std::uint32_t kMostPrograms = 64;  // of one hook: the kernel's limit
 
 std::string name_of_program(std::uint32_t id) {
   const UniqueFd program(::bpf_prog_get_fd_by_id(id));
@@ -20,35 +20,48 @@ std::string name_of_program(std::uint32_t id) {
   return info.name;
 }
 
-// Both names are cut at 15 characters by the kernel.
-bool is_our_name(const std::string& name) { return name.starts_with("shadowtap_"); }
-
-bool ends_the_chain(const ChainLink& link) { return link.program.starts_with("cil_"); }
+bool is_our_name(const std::string& name) { return name.starts_with("shadowtap"); }
 
 }  // namespace
 
-std::vector<ChainLink> chain_of(std::uint32_t ifindex, HookPoint point) {
-  std::vector<ChainLink> chain;
+Chain chain_of(std::uint32_t ifindex, HookPoint point, std::span<const std::uint32_t> own) {
+  Chain chain;
   std::uint32_t ids[kMostPrograms] = {}, count = kMostPrograms;
   const auto type = static_cast<bpf_attach_type>(tcx_attach_type(point));
   // The target of this query is an interface; libbpf 1.1 calls it a descriptor.
   if (::bpf_prog_query(static_cast<int>(ifindex), type, 0, nullptr, ids, &count) == 0) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      ChainLink link{.mechanism = Mechanism::kTcx, .program = name_of_program(ids[i])};
-      link.ours = is_our_name(link.program);
+    for (const std::uint32_t id : std::span(ids).first(count)) {
+      ChainLink link{.program = name_of_program(id)};
+      link.ours = is_our_name(link.program) || std::ranges::find(own, id) != own.end();
       chain.push_back(std::move(link));
     }
   }
   for (const Filter& filter : filters_of(ifindex)) {
     if (filter.point != point) continue;
-    const std::string name = filter.name.empty() ? filter.kind : filter.name;
-    chain.push_back({.mechanism = Mechanism::kClsact, .program = name,
-                     .priority = filter.priority, .ours = is_ours(filter)});
+    chain.push_back({.mechanism = Mechanism::kClsact,
+                     .program = filter.name.empty() ? filter.kind : filter.name,
+                     .priority = filter.priority,
+                     .is_bpf = filter.kind == "bpf",
+                     .ours = is_ours(filter)});
   }
   return chain;
 }
 
-std::string describe(const std::vector<ChainLink>& chain) {
+Chain with_us(Chain chain, Mechanism mechanism) {
+  if (std::ranges::any_of(chain, &ChainLink::ours)) return chain;
+  const auto runs_before_us = [mechanism](const ChainLink& link) {
+    if (link.mechanism != mechanism) return mechanism == Mechanism::kClsact;
+    return mechanism == Mechanism::kClsact && link.priority == kFilterPriority && !link.is_bpf;
+  };
+  chain.insert(std::ranges::find_if_not(chain, runs_before_us),
+               {.mechanism = mechanism,
+                .program = "shadowtap",
+                .priority = mechanism == Mechanism::kClsact ? kFilterPriority : 0,
+                .ours = true});
+  return chain;
+}
+
+std::string describe(const Chain& chain) {
   std::string text;
   for (const ChainLink& link : chain) {
     if (!text.empty()) text += ", ";
@@ -60,16 +73,15 @@ std::string describe(const std::vector<ChainLink>& chain) {
   return text;
 }
 
-std::string hidden_by(const std::vector<ChainLink>& chain, Mechanism mechanism) {
-  for (const ChainLink& link : chain) {
-    if (link.ours) return {};
-    // We attach at the head of the mechanism: of its programs none is before us, unless
-    // it got there later, and then we are in the chain.
-    const bool we_are_there = std::ranges::any_of(chain, &ChainLink::ours);
-    if (!we_are_there && link.mechanism == mechanism) return {};
-    if (ends_the_chain(link)) return link.program;
-  }
-  return {};
+Chain ahead_of_us(const Chain& chain) {
+  const auto us = std::ranges::find_if(chain, &ChainLink::ours);
+  return us == chain.end() ? Chain() : Chain(chain.begin(), us);
+}
+
+std::string ends_the_chain(const Chain& chain) {
+  const auto found = std::ranges::find_if(
+      chain, [](const ChainLink& link) { return link.program.starts_with("cil_"); });
+  return found == chain.end() ? std::string() : found->program;
 }
 
 }  // namespace shadowtap::capture

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,16 +16,26 @@ struct ChainLink {
   Mechanism mechanism = Mechanism::kTcx;
   std::string program;  // its name, or "id 17" where we may not ask
   std::uint32_t priority = 0;  // clsact only
+  bool is_bpf = true;          // other filters keep their priority to themselves
   bool ours = false;
 };
 
-std::vector<ChainLink> chain_of(std::uint32_t ifindex, HookPoint point);
+using Chain = std::vector<ChainLink>;
 
-// "cil_from_netdev (tcx), shadowtap_ingress (tcx), prio 1 other (clsact)"; empty: nobody.
-std::string describe(const std::vector<ChainLink>& chain);
+// `own`: ids of our programs, for where their names may not be asked.
+Chain chain_of(std::uint32_t ifindex, HookPoint point, std::span<const std::uint32_t> own = {});
 
-// The program that would keep all packets from one of ours attached by `mechanism`, or
-// empty. Cilium's programs end the chain for whatever runs after them.
-std::string hidden_by(const std::vector<ChainLink>& chain, Mechanism mechanism);
+// The same with us at the place that we would get, unless we are there already.
+Chain with_us(Chain chain, Mechanism mechanism);
+
+// "cil_from_netdev (tcx), shadowtap (tcx), other (clsact, priority 1)"; empty: nobody.
+std::string describe(const Chain& chain);
+
+// Those that run before us; nobody where we are not in the chain.
+Chain ahead_of_us(const Chain& chain);
+
+// The first that is known to end the chain, so that nothing after it sees a packet: one
+// of Cilium's. Empty: none is.
+std::string ends_the_chain(const Chain& chain);
 
 }  // namespace shadowtap::capture

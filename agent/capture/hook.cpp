@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/capture/qdisc.h"
@@ -37,7 +38,8 @@ Hook::Hook(Hook&& other) noexcept
     : ifindex_(other.ifindex_),
       point_(other.point_),
       link_(std::move(other.link_)),
-      handle_(std::exchange(other.handle_, 0)) {}
+      handle_(std::exchange(other.handle_, 0)),
+      priority_(other.priority_) {}
 
 Hook& Hook::operator=(Hook&& other) noexcept {
   if (this == &other) return *this;
@@ -46,6 +48,7 @@ Hook& Hook::operator=(Hook&& other) noexcept {
   point_ = other.point_;
   link_ = std::move(other.link_);
   handle_ = std::exchange(other.handle_, 0);
+  priority_ = other.priority_;
   return *this;
 }
 
@@ -63,30 +66,57 @@ Result<Hook> Hook::attach_clsact(std::uint32_t ifindex, HookPoint point, int pro
   LIBBPF_OPTS(bpf_tc_hook, qdisc, .ifindex = static_cast<int>(ifindex),
               .attach_point = to_tc(point));
   const int made = ::bpf_tc_hook_create(&qdisc);
-  if (made && made != -EEXIST) return errno_error("make a clsact qdisc on " + describe(ifindex, point), -made);
-  const bool ours = made == 0 || holds_filter(ifindex, kFilterPriority, kHandleOnOurQdisc);
-  LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program, .flags = BPF_TC_F_REPLACE,
-              .handle = ours ? kHandleOnOurQdisc : kHandleOnForeignQdisc,
-              .priority = kFilterPriority);
-  if (const int error = ::bpf_tc_attach(&qdisc, &filter))
-    return errno_error("attach a clsact filter to " + describe(ifindex, point), -error);
-  Hook hook(ifindex, point);
-  hook.handle_ = filter.handle;
-  return hook;
+  if (made && made != -EEXIST)
+    return errno_error("make a clsact qdisc on " + describe(ifindex, point), -made);
+  const bool ours = made == 0 || std::ranges::any_of(filters_of(ifindex), [](const Filter& filter) {
+    return is_ours(filter) && filter.handle == kHandleOnOurQdisc;
+  });
+  int error = 0;
+  for (std::uint32_t priority = kFilterPriority; priority <= kLastFilterPriority; ++priority) {
+    LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program, .flags = BPF_TC_F_REPLACE,
+                .handle = ours ? kHandleOnOurQdisc : kHandleOnForeignQdisc,
+                .priority = priority);
+    error = ::bpf_tc_attach(&qdisc, &filter);
+    if (error == 0) {
+      Hook hook(ifindex, point);
+      hook.handle_ = filter.handle;
+      hook.priority_ = priority;
+      return hook;
+    }
+    if (error != -EINVAL) break;  // "Specified filter kind does not match existing one"
+  }
+  if (made == 0) {
+    qdisc.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+    ::bpf_tc_hook_destroy(&qdisc);
+  }
+  return errno_error("attach a clsact filter to " + describe(ifindex, point), -error);
 }
 
 bool Hook::is_there() const {
-  if (!link_) return handle_ && holds_filter(ifindex_, kFilterPriority, handle_);
+  if (!link_)
+    return handle_ && std::ranges::any_of(filters_of(ifindex_), [this](const Filter& filter) {
+      return is_ours(filter) && filter.point == point_ && filter.handle == handle_;
+    });
   bpf_link_info info{};
   std::uint32_t size = sizeof info;
   if (::bpf_obj_get_info_by_fd(link_.get(), &info, &size)) return false;
   return info.xdp.ifindex == ifindex_;  // where TCX links have theirs as well; 0: detached
 }
 
+Result<> Hook::move_to_head(int program) {
+  const bool tcx = mechanism() == Mechanism::kTcx;
+  detach();
+  auto again = tcx ? attach_tcx(ifindex_, point_, program) : attach_clsact(ifindex_, point_, program);
+  if (!again) return again.error();
+  *this = std::move(*again);
+  return {};
+}
+
 void Hook::detach() {
   link_.reset();
   if (!handle_) return;
-  remove_filter(ifindex_, point_, std::exchange(handle_, 0));
+  remove_filter(ifindex_, {.point = point_, .priority = priority_,
+                           .handle = std::exchange(handle_, 0), .kind = {}, .name = {}});
 }
 
 void Hook::abandon() {

@@ -16,9 +16,11 @@ namespace shadowtap::capture {
 
 enum class Mechanism : std::uint8_t { kTcx, kClsact };
 
-// Our filters' place in clsact: before everybody else's. The handle says who made the
+// Our filters' place in clsact: before everybody else's, unless that priority belongs to
+// filters of another kind; then the first that does not. The handle says who made the
 // qdisc, so that a later start knows whether it may go.
 constexpr std::uint32_t kFilterPriority = 1;
+constexpr std::uint32_t kLastFilterPriority = 16;
 constexpr std::uint32_t kHandleOnForeignQdisc = 0x73746150;
 constexpr std::uint32_t kHandleOnOurQdisc = 0x73746151;
 
@@ -36,6 +38,9 @@ class Hook {
   // False: somebody removed our filter, or the interface was in another namespace since.
   bool is_there() const;
 
+  // Detaches and attaches `program` anew, at the head. The packets between are not seen.
+  Result<> move_to_head(int program);
+
   void detach();
 
   // The interface is gone, and the filter with it: forget without detaching.
@@ -46,8 +51,9 @@ class Hook {
 
   std::uint32_t ifindex_ = 0;
   HookPoint point_;
-  UniqueFd link_;            // TCX
-  std::uint32_t handle_ = 0;  // clsact; 0: nothing to remove
+  UniqueFd link_;              // TCX
+  std::uint32_t handle_ = 0;   // clsact; 0: nothing to remove
+  std::uint32_t priority_ = 0;  // clsact
 };
 
 // The kernel's number for a TCX hook; newer than the headers of libbpf 1.1.

@@ -70,18 +70,16 @@ CheckLine check_interface(const Interface& interface, bool wanted_by_name) {
 
 void check_chain(const Interface& interface, Mechanism mechanism, std::vector<CheckLine>& lines) {
   for (const HookPoint point : {HookPoint::kIngress, HookPoint::kEgress}) {
-    const auto chain = chain_of(interface.ifindex, point);
-    if (chain.empty()) continue;
-    const std::string hidden = hidden_by(chain, mechanism);
-    lines.push_back(
-        {.ok = hidden.empty(), .needed = !hidden.empty(),
-         .what = std::string("order at ") + name_of(point) + " of " + interface.name,
-         .finding = hidden.empty()
-                        ? (mechanism == Mechanism::kTcx ? "shadowtap before: " : "beside: ") +
-                              describe(chain)
-                        : hidden + " runs before us and would hide all traffic: " + describe(chain),
-         .cure = "use a kernel with TCX (6.6), or let that program run later "
-                 "(Cilium: bpf-filter-priority 2)"});
+    if (interface.loopback && point == HookPoint::kEgress) continue;  // we are not there
+    const Chain chain = with_us(chain_of(interface.ifindex, point), mechanism);
+    if (chain.size() == 1) continue;
+    const std::string hides = ends_the_chain(ahead_of_us(chain));
+    lines.push_back({.ok = hides.empty(), .needed = !hides.empty(),
+                     .what = std::string("order at ") + name_of(point) + " of " + interface.name,
+                     .finding = describe(chain) +
+                                (hides.empty() ? "" : ": " + hides + " would hide all traffic"),
+                     .cure = "use a kernel with TCX (6.6), or let that program run later "
+                             "(Cilium: bpf-filter-priority 2)"});
   }
 }
 

@@ -1,8 +1,8 @@
 #include "agent/capture/interfaces.h"
 
+#include <linux/if.h>
 #include <linux/if_addr.h>
-#include <net/if.h>
-#include <net/if_arp.h>
+#include <linux/if_arp.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -141,6 +141,8 @@ bool can_carry(const Interface& interface) {
     case ARPHRD_TUNNEL:
     case ARPHRD_TUNNEL6:
     case ARPHRD_SIT:
+    case ARPHRD_IPGRE:
+    case ARPHRD_IP6GRE:
       return true;
     default:
       return false;

@@ -32,7 +32,7 @@ Result<std::vector<std::string>> remove_leftovers_here(bool dry_run) {
     for (const Filter& filter : filters_of(interface.ifindex)) {
       if (!is_ours(filter)) continue;
       Removed removed{.filter = true};
-      if (!dry_run) removed = remove_filter(interface.ifindex, filter.point, filter.handle);
+      if (!dry_run) removed = remove_filter(interface.ifindex, filter);
       if (removed.filter)
         lines.push_back("filter " + filter.name + " at " + name_of(filter.point) + " of " +
                         interface.name);

@@ -57,19 +57,13 @@ bool is_ours(const Filter& filter) {
          (filter.handle == kHandleOnOurQdisc || filter.handle == kHandleOnForeignQdisc);
 }
 
-bool holds_filter(std::uint32_t ifindex, std::uint32_t priority, std::uint32_t handle) {
-  return std::ranges::any_of(filters_of(ifindex), [&](const Filter& filter) {
-    return filter.priority == priority && filter.handle == handle;
-  });
-}
-
-Removed remove_filter(std::uint32_t ifindex, HookPoint point, std::uint32_t handle) {
+Removed remove_filter(std::uint32_t ifindex, const Filter& ours) {
   Removed removed;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(ifindex),
-              .attach_point = point == HookPoint::kIngress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
-  LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = kFilterPriority);
+              .attach_point = ours.point == HookPoint::kIngress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = ours.handle, .priority = ours.priority);
   removed.filter = ::bpf_tc_detach(&hook, &options) == 0;
-  if (handle != kHandleOnOurQdisc || !filters_of(ifindex).empty()) return removed;
+  if (ours.handle != kHandleOnOurQdisc || !filters_of(ifindex).empty()) return removed;
   hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
   removed.qdisc = ::bpf_tc_hook_destroy(&hook) == 0;
   return removed;

@@ -23,7 +23,6 @@ struct Filter {
 // In the order in which they run, ingress first. Empty without a clsact qdisc.
 std::vector<Filter> filters_of(std::uint32_t ifindex);
 
-bool holds_filter(std::uint32_t ifindex, std::uint32_t priority, std::uint32_t handle);
 bool is_ours(const Filter& filter);
 
 struct Removed {
@@ -31,8 +30,8 @@ struct Removed {
   bool qdisc = false;
 };
 
-// Removes our filter; then the qdisc, if the handle says that we made it and nobody else
-// uses it now.
-Removed remove_filter(std::uint32_t ifindex, HookPoint point, std::uint32_t handle);
+// Removes a filter of ours; then the qdisc, if the handle says that we made it and nobody
+// else uses it now.
+Removed remove_filter(std::uint32_t ifindex, const Filter& ours);
 
 }  // namespace shadowtap::capture

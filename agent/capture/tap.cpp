@@ -114,7 +114,7 @@ void LiveTap::follow() {
   if (verify) verified_ = now;
   if (verify || attachments_->unfinished() || now - changed_ < kSettle) {
     inside_->run([&] {
-      if (verify) attachments_->drop_lost();
+      if (verify) attachments_->verify();
       if (auto interfaces = list_interfaces())
         static_cast<void>(attachments_->reconcile(*interfaces, kAttachAtOnce).has_value());
     });

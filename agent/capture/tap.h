@@ -46,6 +46,7 @@ struct AttachedAt {
   std::string interface;
   std::string direction;  // "ingress", "egress"
   std::string mechanism;  // "tcx", "clsact"
+  std::string hidden_by;  // a program that runs before ours and ends the chain; empty: none
 };
 
 // Totals over all CPUs since load. matched == delivered + sum(lost).

@@ -44,7 +44,7 @@ function targetPanel(service) {
   const target = (t) => h('li', null, h('strong', null, t.role), ' ', t.url, ' ', tag(t.state),
     t.insecure && ' certificate not verified',
     t.next_probe && h('span', {class: 'dim'}, ` next try ${new Date(t.next_probe).toLocaleTimeString()}`));
-  const at = (a) => `${a.interface} ${a.direction} (${a.mechanism})`;
+  const at = (a) => `${a.interface} ${a.direction} (${a.mechanism}${a.hidden_by ? `, hidden by ${a.hidden_by}` : ""})`;
   return h('section', {class: 'panel'},
     h('h2', null, 'Targets'),
     service.targets.length ? h('ul', null, service.targets.map(target))

@@ -13,9 +13,11 @@ json::object service_json(const ServiceStatus& service) {
   out["ports"] = json::value_from(service.ports);
   json::array attachments;
   for (const Attachment& at : service.attachments) {
-    attachments.push_back(json::object{{"interface", shown(at.interface)},
-                                       {"direction", at.direction},
-                                       {"mechanism", at.mechanism}});
+    json::object attachment{{"interface", shown(at.interface)},
+                            {"direction", at.direction},
+                            {"mechanism", at.mechanism}};
+    if (!at.hidden_by.empty()) attachment["hidden_by"] = shown(at.hidden_by);
+    attachments.push_back(std::move(attachment));
   }
   out["attachments"] = std::move(attachments);
   json::array targets;
