@@ -9,8 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "agent/capture/chain.h"
 #include "agent/capture/leftovers.h"
 #include "agent/capture/qdisc.h"
@@ -214,32 +212,6 @@ TEST_F(Attach, FollowsInterfacesThroughTheirLives) {
     EXPECT_THAT(names(), Contains("renamed"));
     must_run("ip link del renamed");
     EXPECT_THAT(names(), UnorderedElementsAre("lo", "v0", "v1"));
-  }
-}
-
-TEST_F(Attach, LeaksNothingInAChurnOfInterfaces) {
-  const auto open_files = [] {
-    namespace fs = std::filesystem;
-    return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator{});
-  };
-  for (const bool clsact : {false, true}) {
-    auto tap = load(options_for(clsact));
-    ASSERT_TRUE(tap->attach());
-    const auto before = tap->attachments().size();
-    const auto files = open_files();
-    for (int round = 0; round < 3; ++round) {
-      must_run("for i in $(seq 40); do echo link add c$i up type veth peer name d$i; "
-               "echo link set d$i up; done | ip -batch -");
-      // A bounded number of interfaces at a time, so that the caller's thread stays alive.
-      for (int i = 0; i < 20 && tap->attachments().size() < before + 160; ++i) tap->follow();
-      EXPECT_EQ(tap->attachments().size(), before + 160);
-      Collected(*tap).drain();  // the heartbeat
-      EXPECT_EQ(exchange_on_lo(*tap), "hello");
-      must_run("for i in $(seq 40); do echo link del c$i; done | ip -batch -");
-      tap->follow();
-    }
-    EXPECT_EQ(tap->attachments().size(), before);
-    EXPECT_EQ(open_files(), files);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <random>
 
 #include "tests/bpf/private_namespace.h"
@@ -33,6 +34,10 @@ Place::~Place() {
 
 void Place::run(const std::string& command) const {
   must_run("ip netns exec " + name_ + " " + command);
+}
+
+bool Place::can_run(const std::string& command) const {
+  return std::system(("ip netns exec " + name_ + " " + command + " 2>/dev/null").c_str()) == 0;
 }
 
 std::unique_ptr<Listener> Place::listens(const std::string& address, std::uint16_t port) {

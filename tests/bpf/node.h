@@ -25,6 +25,7 @@ class Place {
 
   const std::string& name() const { return name_; }
   void run(const std::string& command) const;  // in the namespace
+  bool can_run(const std::string& command) const;
   // Sockets belong to the namespace they were made in.
   std::unique_ptr<Listener> listens(const std::string& address, std::uint16_t port);
   std::unique_ptr<Peer> connects(const std::string& address, std::uint16_t port,
