@@ -18,6 +18,7 @@ struct Request {
   NameValues query;                     // decoded, in order
   std::vector<std::string> parameters;  // what the pattern's {…} matched, set by the router
   std::string content_type;
+  std::string accept;
   std::string if_none_match;
   std::string if_match;
   std::string body;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "agent/api/accept.h"
 #include "agent/api/problem.h"
 #include "agent/base/text.h"
 
@@ -39,8 +40,14 @@ bool tag_matches(std::string_view list, std::string_view tag) {
   return list == "*" || list.find(tag) != std::string_view::npos;
 }
 
+// What a read gives, in a form that the caller takes, unless they have it already.
 Response validated(const Request& request, Response response) {
-  if (response.status != 200 || response.later || response.events) return response;
+  if (response.status != 200) return response;
+  if (!accepts(request.accept, response.content_type)) {
+    return problem(406, "this is there as " + response.content_type + " only (Accept: " +
+                            request.accept.substr(0, 200) + ")");
+  }
+  if (response.events) return response;
   std::string tag = entity_tag(response.body);
   if (tag_matches(request.if_none_match, tag)) {
     return {304, "", "", {{"ETag", std::move(tag)}}};

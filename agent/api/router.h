@@ -1,6 +1,6 @@
 // Finds the handler of a call by method and path, and answers what has none: 404 with
-// the nearest known path, 405 with Allow. HEAD is GET; ETag, If-None-Match and If-Match are
-// done here for every call. Knows no socket; owned by the server, control thread.
+// the nearest known path, 405 with Allow. HEAD is GET; Accept, ETag, If-None-Match and
+// If-Match are done here for every call. Knows no socket; owned by the server, control thread.
 #pragma once
 
 #include <functional>

@@ -43,6 +43,8 @@ struct Peer {
   Stream stream;
   beast::flat_buffer buffer;
   bool idle = true;  // between requests
+  Time read_by = Time::max();  // of the request that is coming in
+  bool late = false;           // it has not come
 };
 
 struct ServerState {
@@ -64,9 +66,20 @@ using Message = bhttp::request<bhttp::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kFirstRead = 4096;
+constexpr Duration kLateLook = std::chrono::milliseconds(250);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // after EMFILE and the like
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+// Every line of that name, as one list.
+std::string joined(const Message& message, bhttp::field name) {
+  std::string all;
+  const auto [first, last] = message.equal_range(name);
+  for (auto line = first; line != last; ++line) {
+    all += (all.empty() ? "" : ", ") + std::string(view(line->value()));
+  }
+  return all;
+}
 
 // What the request's head and body say, as our value; nothing if the target is no path.
 std::optional<Request> to_request(const Message& message) {
@@ -74,6 +87,7 @@ std::optional<Request> to_request(const Message& message) {
   if (!request.set_target(view(message.target()))) return std::nullopt;
   request.method = view(message.method_string());
   request.content_type = view(message[bhttp::field::content_type]);
+  request.accept = joined(message, bhttp::field::accept);
   request.if_none_match = view(message[bhttp::field::if_none_match]);
   request.if_match = view(message[bhttp::field::if_match]);
   request.body = message.body();
@@ -193,8 +207,13 @@ asio::awaitable<void> serve_events(ServerState& server, Stream& stream, Response
 }
 
 // The answer to a head or body that could not be read; nothing if the peer is just gone.
-std::optional<Response> read_problem(const error_code& error) {
-  if (error == bhttp::error::header_limit) return problem(431, "the header is too long");
+std::optional<Response> read_problem(const Peer& peer, const Message& read, const error_code& error) {
+  if (peer.late) return problem(408, "the request did not come in time");
+  if (error == bhttp::error::header_limit) {
+    const bool has_target = !read.target().empty();
+    return has_target ? problem(431, "the header is too long")
+                      : problem(414, "the request's target is too long");
+  }
   if (error == bhttp::error::body_limit) return problem(413, "the body is too long");
   if (error == bhttp::error::end_of_stream || error == bhttp::error::partial_message) {
     return std::nullopt;
@@ -205,7 +224,8 @@ std::optional<Response> read_problem(const error_code& error) {
   return std::nullopt;
 }
 
-// Reads one request into `parser`. The whole of it is under one deadline.
+// Reads one request into `parser`. The whole of it is under one deadline, which
+// end_late_reads() keeps: the stream's own would close the socket, and nobody would be told.
 asio::awaitable<error_code> read(Peer& peer, Parser& parser, const ServerOptions& options) {
   Stream& stream = peer.stream;
   if (peer.buffer.size() == 0) {  // wait for the first byte without the request's own deadline
@@ -216,7 +236,8 @@ asio::awaitable<error_code> read(Peer& peer, Parser& parser, const ServerOptions
     peer.buffer.commit(n);
   }
   peer.idle = false;
-  stream.expires_after(options.read_timeout);
+  peer.read_by = std::chrono::steady_clock::now() + options.read_timeout;
+  stream.expires_never();
   const auto [head_error, head] =
       co_await bhttp::async_read_header(stream, peer.buffer, parser, kAwait);
   if (head_error) co_return head_error;
@@ -253,9 +274,10 @@ asio::awaitable<void> exchange_all(ServerState& server, const Listener& listener
     parser.header_limit(options.max_header_bytes);
     parser.body_limit(options.max_body_bytes);
     const error_code error = co_await read(peer, parser, options);
+    peer.read_by = Time::max();
     if (server.stopped) co_return;
     if (error) {
-      auto response = read_problem(error);
+      auto response = read_problem(peer, parser.get(), error);
       if (response) co_await write(peer.stream, options, std::move(*response), {});
       co_return;
     }
@@ -305,6 +327,21 @@ bool make_room(ServerState& server) {
   (*at)->stream.close();
   ++server.counts.evicted_connections;
   return true;
+}
+
+asio::awaitable<void> end_late_reads(State server) {
+  asio::steady_timer pause(server->io);
+  while (!server->stopped) {
+    pause.expires_after(std::min<Duration>(kLateLook, server->options.read_timeout));
+    co_await wait(*server, pause);
+    const Time now = std::chrono::steady_clock::now();
+    for (Peer* peer : server->open) {
+      if (now < peer->read_by) continue;
+      peer->read_by = Time::max();
+      peer->late = true;
+      peer->stream.cancel();
+    }
+  }
 }
 
 asio::awaitable<void> accept_all(State server, Listener& listener) {
@@ -372,6 +409,7 @@ Result<std::unique_ptr<Server>> Server::start(asio::io_context& io, const Server
   for (Listener& listener : state->listeners) {
     spawn(io.get_executor(), "api listener", accept_all(state, listener));
   }
+  spawn(io.get_executor(), "api deadlines", end_late_reads(state));
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 

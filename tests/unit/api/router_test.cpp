@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/api/accept.h"
+
 namespace shadowtap::api {
 namespace {
 
@@ -64,6 +66,43 @@ TEST_F(RouterTest, AMatchingEntityTagAnswersNotModified) {
   EXPECT_EQ(call("GET", "/api/v1/things/7/parts", "\"other\", " + tag).status, 304u);
   EXPECT_EQ(call("GET", "/api/v1/things/7/parts", "*").status, 304u);
   EXPECT_EQ(call("GET", "/api/v1/things/8/parts", tag).status, 200u);
+}
+
+TEST_F(RouterTest, WhatTheCallerDoesNotTakeIsNotAcceptable) {
+  Request request;
+  ASSERT_TRUE(request.set_target("/api/v1/things"));
+  request.accept = "application/json";
+  const Response refused = router_.handle(request);
+  EXPECT_EQ(refused.status, 406u);
+  EXPECT_EQ(refused.content_type, "application/problem+json");
+  EXPECT_NE(refused.body.find("text/plain"), std::string::npos);
+  request.accept = "application/json, text/*;q=0.1";
+  EXPECT_EQ(router_.handle(request).status, 200u);
+}
+
+TEST(Accept, TheMostSpecificRangeDecides) {
+  struct Case {
+    const char* accept;
+    bool takes_json, takes_text;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"", true, true},
+           {" , ", true, true},
+           {"*/*", true, true},
+           {"Application/JSON;v=1", true, false},
+           {"text/*", false, true},
+           {"text/html, */*;q=0.8", true, true},
+           {"*/*;q=0", false, false},
+           {"*/*, application/json;q=0.000", false, true},
+           {"application/json;q=0, */*", false, true},
+           {"application/*;q=0.5;x=0, text/plain;q=0", true, false},
+           {"jsonapplication", false, false},
+           {"application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            true, true},
+       }) {
+    EXPECT_EQ(accepts(c.accept, "application/json"), c.takes_json) << c.accept;
+    EXPECT_EQ(accepts(c.accept, "text/plain; charset=utf-8"), c.takes_text) << c.accept;
+  }
 }
 
 TEST(RequestTarget, SplitsBeforeItDecodes) {

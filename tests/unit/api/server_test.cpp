@@ -152,7 +152,8 @@ TEST(Server, OversizeAndNonsenseGetTheirOwnStatus) {
     return Client(running.server->address()).ask(request).substr(0, 12);
   };
   const std::string host = " HTTP/1.1\r\nHost: localhost\r\n";
-  EXPECT_EQ(ask("GET /" + std::string(2000, 'a') + host + "\r\n"), "HTTP/1.1 431");
+  EXPECT_EQ(ask("GET /" + std::string(2000, 'a') + host + "\r\n"), "HTTP/1.1 414");
+  EXPECT_EQ(ask("GET /" + host + "X: " + std::string(2000, 'a') + "\r\n\r\n"), "HTTP/1.1 431");
   EXPECT_EQ(ask("POST /api/v1/echo" + host + "Content-Length: 101\r\n\r\n"), "HTTP/1.1 413");
   EXPECT_EQ(ask("POST /api/v1/echo" + host + "Transfer-Encoding: chunked\r\n\r\n80\r\n" +
                 std::string(128, 'x') + "\r\n0\r\n\r\n"),
@@ -171,7 +172,13 @@ TEST(Server, ASlowRequestIsCutOffAtItsDeadline) {
   Running running(options);
   Client client(running.server->address());
   client.send("GET /healthz HTTP/1.1\r\nHost: loc");
-  EXPECT_EQ(client.receive(), "");
+  const std::string answer = client.receive();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n")) << answer;
+  EXPECT_NE(answer.find("application/problem+json"), std::string::npos);
+  EXPECT_EQ(Client(running.server->address())
+                .ask("POST /api/v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+                .substr(0, 12),
+            "HTTP/1.1 408");
 }
 
 TEST(Server, AnIdleConnectionMakesRoom) {
