@@ -84,18 +84,40 @@ std::vector<std::string> needs_restart(const Config& from, const Config& to) {
   return keys;
 }
 
+namespace {
+
+// The same services with nothing said of them.
+Config unsaid(const Config& config) {
+  Config bare;
+  for (const ServiceConfig& service : config.services) bare.services.emplace_back().name = service.name;
+  return bare;
+}
+
+bool is_within(const std::string& key, const std::string& whole) {
+  return key == whole || (key.starts_with(whole) && key[whole.size()] == '.');
+}
+
+// The later word of the same key, or of the whole it is a part of.
+void say(std::vector<Source>& all, const std::string& key, const char* source) {
+  std::erase_if(all, [&key](const Source& known) { return is_within(known.key, key); });
+  all.push_back({key, source});
+}
+
+}  // namespace
+
 std::vector<Source> sources(const Config& file, const Config& file_and_flags,
                             const Overlay& overlay) {
   std::vector<Source> all;
+  compare_trees(comparable(unsaid(file)), comparable(file), "",
+                [&all](const std::string& key) { all.push_back({key, "file"}); });
   compare_trees(comparable(file), comparable(file_and_flags), "",
-                [&all](const std::string& key) { all.push_back({key, "flag"}); });
+                [&all](const std::string& key) { say(all, key, "flag"); });
   for (const Change& change : overlay.changes()) {
     const bool own = change.section == "select" || change.section == "compare";
     std::string key =
         "services." + change.service + (own ? "." : ".targets.") + change.section;
     if (!change.key.empty()) key += "." + change.key;
-    std::erase_if(all, [&key](const Source& source) { return source.key == key; });
-    all.push_back({key, "runtime"});
+    say(all, key, "runtime");
   }
   return all;
 }

@@ -19,8 +19,8 @@ std::vector<ChangedSection> changed_sections(const Config& from, const Config& t
 // Keys that differ and only hold from the next start, e.g. "services.orders.ports".
 std::vector<std::string> needs_restart(const Config& from, const Config& to);
 
-// Where values come from, for `status`: those that are not the file's, as
-// "services.orders.select.sample" -> "flag" or "runtime".
+// Where values come from, for `status`: "services.orders.select.sample" -> "file", "flag" or
+// "runtime". What nobody said anything about is not in it.
 struct Source {
   std::string key;
   std::string source;

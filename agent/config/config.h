@@ -18,7 +18,7 @@ namespace shadowtap::config {
 
 struct ApiOptions {
   std::string listen = "127.0.0.1:9900";  // host:port, :port, unix:/path
-  std::string unix_socket;                // beside `listen`; empty: none
+  std::string unix_socket;                // a path: instead of `listen`, if set
   std::string metrics_listen;             // only /metrics /healthz /readyz; empty: none
   std::string token_file;                 // bearer token; needed where `listen` is not loopback
 };

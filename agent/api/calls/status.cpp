@@ -1,4 +1,6 @@
 // What runs and what was seen of the traffic: status, coverage, impact.
+#include <algorithm>
+
 #include "agent/api/calls/calls.h"
 #include "agent/api/json.h"
 #include "agent/api/query.h"
@@ -7,7 +9,35 @@
 namespace shadowtap::api {
 namespace {
 
-json::object service_json(const ServiceStatus& service) {
+using Sources = std::vector<SettingSource>;
+
+bool is_within(std::string_view key, std::string_view whole) {
+  return key == whole || (key.starts_with(whole) && key[whole.size()] == '.');
+}
+
+// Who had the last word about a part of the configuration: what runs is put together from
+// the file, the flags over it, and the changes made at run time over both.
+std::string source_of(const Sources& sources, const std::string& part) {
+  constexpr std::string_view kWords[] = {"default", "file", "flag", "runtime"};
+  const auto rank = [&](std::string_view word) { return std::find(std::begin(kWords), std::end(kWords), word); };
+  auto last = std::begin(kWords);
+  for (const SettingSource& one : sources) {
+    if (is_within(one.key, part) || is_within(part, one.key)) last = std::max(last, rank(one.source));
+  }
+  return std::string(last == std::end(kWords) ? kWords[0] : *last);
+}
+
+json::object target_json(const Sources& sources, const std::string& service,
+                         const shadow::TargetStatus& target) {
+  json::object out = to_json(target);
+  const std::string targets = "services." + service + ".targets.";
+  const bool mirror = target.role == shadow::Role::kMirror;
+  out["source"] = source_of(sources, targets + (mirror ? "mirror:" + target.name : shadow::to_string(target.role)));
+  if (mirror && out["source"] == "default") out["source"] = source_of(sources, targets + "mirrors");
+  return out;
+}
+
+json::object service_json(const ServiceStatus& service, const Sources& sources) {
   json::object out;
   out["name"] = shown(service.name);
   out["ports"] = json::value_from(service.ports);
@@ -21,8 +51,13 @@ json::object service_json(const ServiceStatus& service) {
   }
   out["attachments"] = std::move(attachments);
   json::array targets;
-  for (const shadow::TargetStatus& target : service.targets) targets.push_back(to_json(target));
+  for (const shadow::TargetStatus& target : service.targets) {
+    targets.push_back(target_json(sources, service.name, target));
+  }
   out["targets"] = std::move(targets);
+  const std::string prefix = "services." + service.name;
+  out["rules"] = json::object{{"source", source_of(sources, prefix + ".compare")}};
+  out["sampling"] = json::object{{"source", source_of(sources, prefix + ".select")}};
   out["paused"] = service.paused;
   out["sending_expired"] = service.sending_expired;
   out["effective_sample"] = shown(service.effective_sample);
@@ -34,8 +69,7 @@ Response coverage(const Backend& backend, const Request& request) {
   return json_response(coverage_json(backend.control));
 }
 
-// What is not in it is the file's, or a default.
-json::object sources_json(const std::vector<SettingSource>& sources) {
+json::object sources_json(const Sources& sources) {
   json::object out;
   for (const SettingSource& source : sources) out[shown(source.key)] = shown(source.source);
   return out;
@@ -48,13 +82,14 @@ Response status(const Backend& backend, const Request& request) {
   out["started"] = to_rfc3339(backend.started);
   const std::chrono::duration<double> uptime = backend.now() - backend.started;
   out["uptime_seconds"] = shown(uptime.count());
+  const Sources sources = backend.control.sources();
   json::array services;
   for (const ServiceStatus& service : backend.control.services()) {
-    services.push_back(service_json(service));
+    services.push_back(service_json(service, sources));
   }
   out["services"] = std::move(services);
   out["coverage"] = coverage_json(backend.control);
-  out["sources"] = sources_json(backend.control.sources());
+  out["sources"] = sources_json(sources);
   return json_response(out);
 }
 

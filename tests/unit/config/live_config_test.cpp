@@ -102,7 +102,7 @@ TEST_F(LiveConfigTest, ARunTimeChangeOutlivesRestartsAndUnrelatedEdits) {
   start();
   EXPECT_EQ(live_->running().services[0].select.sample, 10);
   EXPECT_EQ(live_->running().services[0].select.rate, 7);
-  EXPECT_EQ(live_->sources().at(0).key, "services.a.select.sample");
+  EXPECT_EQ(live_->sources().back().key, "services.a.select.sample");
 }
 
 TEST_F(LiveConfigTest, ALaterEditOfThatKeyWinsForGood) {

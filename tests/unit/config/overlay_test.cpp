@@ -149,7 +149,8 @@ TEST_F(OverlayTest, SourcesTellFlagsAndRunTimeFromTheFile) {
   for (const Source& source : sources(from_file, with_flags, overlay)) {
     said.push_back(source.key + "=" + source.source);
   }
-  EXPECT_THAT(said, ElementsAre("services.a.targets.candidate.url=flag",
+  EXPECT_THAT(said, ElementsAre("services.a.ports=file", "services.a.targets.candidate=file",
+                                "services.a.targets.candidate.url=flag",
                                 "services.a.select.sample=runtime"));
 }
 
