@@ -95,7 +95,7 @@ struct Agent::Parts {
   std::unique_ptr<api::Notifier> notifier;  // null: no webhook
   std::vector<std::thread> threads;
   config::Effects effects;
-  WallTime next_rule_end{};
+  WallTime rules_as_of{};
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> judged;  // for feed_ramps()
   std::function<void()> each_second;
   Time next_second;
@@ -218,19 +218,17 @@ void Agent::Parts::tell_of_verdicts() {
   }
 }
 
-// Puts a service's rules into effect again when one of them has ended.
+// Puts a service's rules into effect again when one of them has ended since the last look.
 void Agent::Parts::end_rules(WallTime now) {
-  if (now < next_rule_end) return;
-  next_rule_end = WallTime::max();
   for (const config::ServiceConfig& service : config.services) {
+    const auto ends = next_expiry(service.compare, rules_as_of);
+    const bool first_look = rules_as_of == WallTime{};
+    if (!first_look && (!ends || *ends > now)) continue;
     if (auto put = effects.put_rules(service.name, service.compare); !put) {
       spdlog::warn("rules of {}: {}", service.name, put.error().message());
     }
-    const auto ends = next_expiry(service.compare, now);
-    if (ends) next_rule_end = std::min(next_rule_end, *ends);
   }
-  // Rules that REST adds meanwhile are looked at within a minute.
-  next_rule_end = std::min<WallTime>(next_rule_end, now + 60s);
+  rules_as_of = now;
 }
 
 // What the ramp waits for: the share of mismatches and errors since the last look.
@@ -300,9 +298,9 @@ void Agent::Parts::turn() {
     target_addresses->follow(config);
     if (auto told = target_addresses->tell(*tap); !told) spdlog::warn(told.error().message());
   }
-  end_rules(WallTime(std::chrono::system_clock::now()));
   if (now >= next_second) {
     next_second = now + 1s;
+    end_rules(WallTime(std::chrono::system_clock::now()));
     feed_ramps();
     if (each_second) each_second();
   }
@@ -337,7 +335,7 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
     sources.recording->tell(parts->shards.front()->exchanges());
   }
   parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
-                                                 parts->shards, *parts->results);
+                                                 parts->shards);
   parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);
   parts->effects = make_effects(*parts->live, parts->shards, *parts->results);
   parts->live->set_effects(parts->effects);
@@ -369,6 +367,7 @@ void Agent::run(std::optional<Duration> run_for, const std::function<void()>& ea
   parts.signals.async_wait([&parts](const boost::system::error_code& error, int) {
     if (!error) parts.io.stop();
   });
+  parts.end_rules(WallTime(std::chrono::system_clock::now()));
   parts.arm_timer();
   parts.io.run();
 }
