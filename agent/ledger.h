@@ -6,8 +6,24 @@
 #include "agent/base/counter.h"
 #include "agent/http/exchange.h"
 #include "agent/http/outcomes.h"
+#include "agent/results/comparison.h"
 
 namespace shadowtap {
+
+// What a comparison that results never hears of would have been counted as there, as far
+// as this one exchange tells.
+enum class Unreported : std::uint8_t {
+  kMatch,
+  kNoise,
+  kIgnored,
+  kMismatch,
+  kError,
+  kNotCompared,  // skipped, refused or not comparable: the ledger has said it all
+  kCount_,
+};
+const char* to_string(Unreported outcome);
+// Noise is here only what the control showed too, in this very exchange.
+Unreported unreported_as(const results::Ending& ending);
 
 struct Ledger {
   Counter captured;
@@ -16,7 +32,7 @@ struct Ledger {
   CounterSet<http::Refused> refused;
   CounterSet<http::AnswerError> shadow_error;
   CounterSet<http::NotComparable> not_comparable;
-  Counter unreported;  // ended and counted, but the queue to results was full
+  CounterSet<Unreported> unreported;  // ended and counted, but the queue to results was full
 
   std::uint64_t ended() const {
     return compared.value() + skipped.total() + refused.total() + shadow_error.total() +

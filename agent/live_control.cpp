@@ -23,12 +23,6 @@ api::Reasons reasons_of(const std::vector<std::unique_ptr<Shard>>& shards, std::
   return reasons;
 }
 
-std::uint64_t total(const api::Reasons& reasons) {
-  std::uint64_t sum = 0;
-  for (const auto& [reason, n] : reasons) sum += n;
-  return sum;
-}
-
 // The parts are read before the whole, which only grows: what is missing is in flight.
 api::ServiceLedger ledger_of(const std::vector<std::unique_ptr<Shard>>& shards,
                              std::size_t service, const std::string& name) {
@@ -39,8 +33,9 @@ api::ServiceLedger ledger_of(const std::vector<std::unique_ptr<Shard>>& shards,
   ledger.refused = reasons_of(shards, service, &Ledger::refused);
   ledger.shadow_error = reasons_of(shards, service, &Ledger::shadow_error);
   ledger.not_comparable = reasons_of(shards, service, &Ledger::not_comparable);
-  const std::uint64_t ended = ledger.compared + total(ledger.skipped) + total(ledger.refused) +
-                              total(ledger.shadow_error) + total(ledger.not_comparable);
+  ledger.unreported = reasons_of(shards, service, &Ledger::unreported);
+  const std::uint64_t ended = ledger.compared + api::total(ledger.skipped) + api::total(ledger.refused) +
+                              api::total(ledger.shadow_error) + api::total(ledger.not_comparable);
   for (const auto& shard : shards) ledger.captured += shard->ledger(service).captured.value();
   ledger.in_flight = ledger.captured - ended;
   return ledger;
@@ -78,16 +73,20 @@ void merge(std::vector<shadow::TargetStatus>& all, const std::vector<shadow::Tar
   }
 }
 
+// Of an exchange that results never hear of.
+std::string outcome_of(const results::Ending& ending) {
+  const Unreported outcome = unreported_as(ending);
+  return outcome == Unreported::kNotCompared ? "not_comparable" : to_string(outcome);
+}
+
 }  // namespace
 
 LiveControl::LiveControl(config::LiveConfig& config, boost::asio::io_context& io,
-                         capture::Tap* tap, std::vector<std::unique_ptr<Shard>>& shards,
-                         results::Results& results)
+                         capture::Tap* tap, std::vector<std::unique_ptr<Shard>>& shards)
     : config_(config),
       io_(io),
       tap_(tap),
       shards_(shards),
-      results_(results),
       redactor_(config.running().redaction),
       snapshots_(shards.size(), std::vector<Snapshot>(config.running().services.size())),
       paused_(config.running().services.size(), false) {
@@ -113,11 +112,6 @@ void LiveControl::refresh() {
 }
 
 bool LiveControl::ready(std::string& why_not) const {
-  const results::ResultsHealth health = results_.health();
-  if (!health.ok) {
-    why_not = health.why_not;
-    return false;
-  }
   if (tap_ != nullptr && tap_->attachments().empty()) {
     why_not = "attached to no interface yet";
     return false;
@@ -282,7 +276,9 @@ void LiveControl::replay(http::Exchange exchange, Replayed done) {
       auto shared = std::make_shared<Result<results::Comparison>>(std::move(compared));
       boost::asio::post(io_, [this, service, done, shared] {
         if (!*shared) return done(shared->error());
-        done(results::detail_of(**shared, service, redactor_));
+        results::DiffDetail detail = results::detail_of(**shared, service, redactor_);
+        detail.row.outcome = outcome_of((*shared)->ending);
+        done(std::move(detail));
       });
     });
   });

@@ -24,16 +24,13 @@ namespace shadowtap {
 namespace capture {
 class Tap;
 }
-namespace results {
-class Results;
-}
 class Shard;
 
 class LiveControl : public api::Control {
  public:
   // `tap` is null when files are replayed.
   LiveControl(config::LiveConfig& config, boost::asio::io_context& io, capture::Tap* tap,
-              std::vector<std::unique_ptr<Shard>>& shards, results::Results& results);
+              std::vector<std::unique_ptr<Shard>>& shards);
 
   // Asks every shard for a snapshot; it arrives on this thread.
   void refresh();
@@ -71,7 +68,6 @@ class LiveControl : public api::Control {
   boost::asio::io_context& io_;
   capture::Tap* tap_;
   std::vector<std::unique_ptr<Shard>>& shards_;
-  results::Results& results_;
   results::Redactor redactor_;
   std::vector<std::string> services_;  // names; they do not change while the agent runs
   std::vector<std::vector<Snapshot>> snapshots_;  // [shard][service]

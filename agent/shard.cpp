@@ -290,7 +290,7 @@ void Shard::report(results::Comparison comparison) {
     case HandedOver::kRefused: break;
   }
   handed_over_.fetch_sub(bytes, std::memory_order_relaxed);
-  ledger.unreported.add();
+  ledger.unreported.add(unreported_as(comparison.ending));
 }
 
 void Shard::resend(http::Exchange exchange,

@@ -27,6 +27,12 @@ struct Attachment {
 
 using Reasons = std::vector<std::pair<std::string, std::uint64_t>>;
 
+inline std::uint64_t total(const Reasons& reasons) {
+  std::uint64_t sum = 0;
+  for (const auto& [reason, n] : reasons) sum += n;
+  return sum;
+}
+
 // The ledger of INTERFACES section 6 for one service. The parts sum up to `captured`.
 struct ServiceLedger {
   std::string name;
@@ -37,6 +43,9 @@ struct ServiceLedger {
   Reasons shadow_error;
   Reasons not_comparable;
   std::uint64_t in_flight = 0;
+  // Of those that ended, what the full queue to results refused, by outcome (match, noise,
+  // ignored, mismatch, error, not_compared): no part of the sum.
+  Reasons unreported;
 };
 
 struct CaptureLedger {
@@ -56,10 +65,10 @@ struct ServiceStatus {
   double effective_sample = 100;  // percent, after ramp and guard
 };
 
-// Where a setting that is not the file's comes from.
+// Where a setting comes from; a default's is not told.
 struct SettingSource {
   std::string key;     // "services.orders.select.sample"
-  std::string source;  // flag, runtime
+  std::string source;  // file, flag, runtime
 };
 
 struct ImpactSide {
@@ -87,7 +96,7 @@ class Control {
  public:
   virtual ~Control() = default;
 
-  virtual bool ready(std::string& why_not) const = 0;  // attached and serving
+  virtual bool ready(std::string& why_not) const = 0;  // attached; results have a health of their own
   virtual std::vector<ServiceStatus> services() const = 0;
   virtual std::vector<ServiceLedger> ledgers() const = 0;
   virtual CaptureLedger capture() const = 0;

@@ -3,9 +3,52 @@
 namespace shadowtap::api {
 namespace {
 
+// A row for each reason there is, also at 0: a sum in PromQL is empty when one of its terms
+// is, and a counter that begins at 1 hides its first increase.
+template <class E>
 void append(std::vector<metrics::ReasonCount>& out, const std::string& service,
-            const Reasons& reasons) {
+            const Reasons& reasons, std::size_t first = 0) {
+  for (std::size_t i = first; i < static_cast<std::size_t>(E::kCount_); ++i) {
+    out.push_back({service, to_string(static_cast<E>(i)), 0});
+  }
   for (const auto& [reason, n] : reasons) out.push_back({service, reason, n});
+}
+
+bool is_compared(std::string_view outcome) {
+  return outcome == "match" || outcome == "noise" || outcome == "ignored" || outcome == "mismatch";
+}
+
+// Where a comparison has no route of its own: what results never heard of, and the zeros.
+constexpr const char* kOther = "other";
+
+void append_comparisons(metrics::Snapshot& out, const ServiceLedger& ledger) {
+  for (const char* outcome : {"match", "noise", "ignored", "mismatch", "error"}) {
+    out.comparisons.push_back({ledger.name, kOther, outcome, 0});
+  }
+  for (const auto& [outcome, n] : ledger.unreported) {
+    if (outcome == "error" || is_compared(outcome)) out.comparisons.push_back({ledger.name, kOther, outcome, n});
+  }
+}
+
+// What stands in no other row yet: also what is compared, but still on its way to results.
+// So the rows of one scrape sum up to `captured`, whatever the threads do meanwhile.
+std::uint64_t in_flight(const metrics::Snapshot& snapshot, const ServiceLedger& ledger) {
+  std::uint64_t ended = total(ledger.skipped) + total(ledger.refused) +
+                        total(ledger.shadow_error) + total(ledger.not_comparable);
+  for (const metrics::ComparisonCount& row : snapshot.comparisons) {
+    if (row.service == ledger.name && is_compared(row.outcome)) ended += row.n;
+  }
+  return ledger.captured - ended;
+}
+
+void append(metrics::Snapshot& out, const ServiceLedger& ledger, std::string verdict) {
+  append_comparisons(out, ledger);
+  append<http::Skipped>(out.skipped, ledger.name, ledger.skipped);
+  append<http::Refused>(out.refused, ledger.name, ledger.refused);
+  append<http::AnswerError>(out.shadow_errors, ledger.name, ledger.shadow_error, 1);  // 0 is kNone
+  append<http::NotComparable>(out.not_comparable, ledger.name, ledger.not_comparable);
+  out.services.push_back({ledger.name, ledger.captured, in_flight(out, ledger),
+                          total(ledger.unreported), false, std::move(verdict)});
 }
 
 metrics::TargetCount target_count(const std::string& service, const shadow::TargetStatus& t) {
@@ -47,12 +90,7 @@ metrics::Snapshot take_snapshot(const Backend& backend) {
   snapshot.process = metrics::read_process();
   for (const results::RouteMetrics& route : backend.results.metrics()) append(snapshot, route);
   for (const ServiceLedger& ledger : backend.control.ledgers()) {
-    snapshot.services.push_back({ledger.name, ledger.captured, ledger.in_flight, false,
-                                 backend.results.verdict(ledger.name, {}, {}).verdict});
-    append(snapshot.skipped, ledger.name, ledger.skipped);
-    append(snapshot.refused, ledger.name, ledger.refused);
-    append(snapshot.shadow_errors, ledger.name, ledger.shadow_error);
-    append(snapshot.not_comparable, ledger.name, ledger.not_comparable);
+    append(snapshot, ledger, backend.results.verdict(ledger.name, {}, {}).verdict);
   }
   for (const ServiceStatus& service : backend.control.services()) {
     for (const shadow::TargetStatus& target : service.targets) {

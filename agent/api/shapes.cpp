@@ -103,8 +103,8 @@ json::object to_json(const results::DiffDetail& detail) {
   out["candidate"] = message_json(detail.candidate);
   out["secondary"] = message_json(detail.secondary);
   json::object timings;
-  for (const auto& [name, ms] : detail.timings_ms) timings[shown(name)] = shown(ms);
-  out["timings_ms"] = std::move(timings);
+  for (const auto& [name, ms] : detail.timings_ms) timings[shown(name + "_ms")] = shown(ms);
+  out["timings"] = std::move(timings);
   if (detail.error.empty()) {
     out["error"] = nullptr;
   } else {
@@ -130,8 +130,10 @@ json::object to_json(const shadow::TargetStatus& target) {
 
 json::object coverage_json(const Control& control) {
   json::array services;
+  json::object unreported;
   for (const ServiceLedger& ledger : control.ledgers()) {
     services.push_back(to_json(ledger));
+    unreported[shown(ledger.name)] = total(ledger.unreported);
   }
   const CaptureLedger capture = control.capture();
   json::object out;
@@ -140,6 +142,7 @@ json::object coverage_json(const Control& control) {
                                 {"delivered", capture.delivered},
                                 {"lost", shown(capture.lost)},
                                 {"connections", shown(capture.connections)}};
+  out["unreported"] = std::move(unreported);
   return out;
 }
 

@@ -53,6 +53,7 @@ struct ServiceExchanges {
   std::string service;
   std::uint64_t exchanges = 0;
   std::uint64_t in_flight = 0;
+  std::uint64_t unreported = 0;
   bool paused = false;
   std::string verdict;  // pass, fail, inconclusive
 };

@@ -94,14 +94,19 @@ void add_capture(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
 
 void add_ledger(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
   Family exchanges("shadowtap_exchanges_total", "Exchanges captured.", kCounter);
-  Family in_flight("shadowtap_in_flight", "Exchanges neither compared nor ended otherwise yet.",
+  Family in_flight("shadowtap_in_flight", "Exchanges that stand in no other part of the ledger yet.",
                    kGauge);
+  Family unreported("shadowtap_unreported_total",
+                    "Exchanges that ended, but were no sample and no evidence: results were behind.",
+                    kCounter);
   for (const ServiceExchanges& row : s.services) {
     exchanges.add({{"service", row.service}}, number(row.exchanges));
     in_flight.add({{"service", row.service}}, number(row.in_flight));
+    unreported.add({{"service", row.service}}, number(row.unreported));
   }
   out.push_back(exchanges.take());
   out.push_back(in_flight.take());
+  out.push_back(unreported.take());
   out.push_back(reasons("shadowtap_skipped_total", "Exchanges not selected for sending.",
                         "reason", s.skipped));
   out.push_back(reasons("shadowtap_refused_total", "Exchanges over a limit of the agent.",

@@ -41,7 +41,11 @@ std::string ledger_sentence(const ServiceLedger& ledger) {
   text += part("refused", ledger.refused);
   text += part("shadow error", ledger.shadow_error);
   text += part("not comparable", ledger.not_comparable);
-  return text + fmt::format(" + in flight {}", ledger.in_flight);
+  text += fmt::format(" + in flight {}", ledger.in_flight);
+  if (const std::uint64_t n = total(ledger.unreported); n > 0) {
+    text += fmt::format("; {} of them unreported, because results were behind", n);
+  }
+  return text;
 }
 
 std::string change(const results::Finding& finding) {
@@ -55,7 +59,7 @@ std::string share(const results::Finding& finding) {
 }
 
 std::string need_sentence(const results::VerdictNeed& need) {
-  std::string text = need.route.empty() ? "" : printable(need.route) + ": ";
+  std::string text = need.route.empty() || need.route == "*" ? "" : printable(need.route) + ": ";
   text += fmt::format("about {} more comparisons", need.comparisons);
   if (need.eta_seconds && std::isfinite(*need.eta_seconds) && *need.eta_seconds < 1e8) {
     const auto eta = std::chrono::seconds(std::llround(std::ceil(*need.eta_seconds)));

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/unit/api/fakes.h"
 
 namespace shadowtap::api {
@@ -49,6 +51,46 @@ TEST_F(CallsTest, CoveragePartsSumUpToCaptured) {
   }
   EXPECT_EQ(service.at("captured").to_number<std::uint64_t>(), sum);
   EXPECT_EQ(coverage.at("capture").at("lost").at("ring_full").as_int64(), 2);
+}
+
+// The value of a sample line, summed over those that begin so and hold `label`.
+double summed(const std::string& page, const std::string& name, const std::string& label = {}) {
+  double sum = 0;
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name + "{") || line.find(label) == std::string::npos) continue;
+    sum += std::stod(line.substr(line.rfind(' ')));
+  }
+  return sum;
+}
+
+TEST_F(CallsTest, OneScrapesRowsSumUpWhateverIsOnItsWay) {
+  ServiceLedger& ledger = control.ledgers_[0];
+  ledger = {"orders", 20, 14, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 2, {}};
+  ledger.unreported = {{"match", 2}, {"mismatch", 1}, {"not_compared", 5}};  // results know of 4 of 14
+  const std::string page = call("GET", "/metrics").body;
+  double parts = summed(page, "shadowtap_in_flight");
+  EXPECT_EQ(parts, 2 + 14 - 4 - 3);
+  for (const char* outcome : {"\"match", "\"noise", "\"ignored", "\"mismatch"}) {
+    parts += summed(page, "shadowtap_comparisons_total", outcome);
+  }
+  for (const char* part : {"skipped", "refused", "shadow_errors", "not_comparable"}) {
+    parts += summed(page, std::string("shadowtap_") + part + "_total");
+  }
+  EXPECT_EQ(parts, summed(page, "shadowtap_exchanges_total"));
+  EXPECT_EQ(summed(page, "shadowtap_unreported_total"), 8);
+  EXPECT_NE(page.find("shadowtap_refused_total{service=\"orders\",reason=\"memory\"} 0\n"),
+            std::string::npos);
+  EXPECT_EQ(get("/api/v1/coverage").at("unreported").at("orders").as_int64(), 8);
+}
+
+TEST_F(CallsTest, StatusSaysWhoHadTheLastWord) {
+  const auto source = [this](const char* pointer) {
+    return std::string(get("/api/v1/status").at_pointer(pointer).as_string());
+  };
+  EXPECT_EQ(source("/services/0/sampling/source"), "runtime");
+  EXPECT_EQ(source("/services/0/rules/source"), "default");
+  EXPECT_EQ(source("/services/0/targets/0/source"), "flag");
 }
 
 TEST_F(CallsTest, ListsCarryRowsAndTheNextCursor) {
@@ -202,6 +244,8 @@ TEST_F(CallsTest, AReplayAnswersWithTheNewComparison) {
   const Response response = call("POST", "/api/v1/diffs/d1/replay");
   EXPECT_EQ(response.status, 200u);
   EXPECT_EQ(boost::json::parse(response.body).at("outcome").as_string(), "match");
+  EXPECT_EQ(boost::json::parse(response.body).at("id").as_string(), "d1");
+  EXPECT_EQ(boost::json::parse(response.body).at("route").as_string(), "/orders/{id}");
   EXPECT_EQ(call("POST", "/api/v1/diffs/nope/replay").status, 404u);
 }
 

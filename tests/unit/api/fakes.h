@@ -33,7 +33,9 @@ class FakeControl : public Control {
     return true;
   }
   std::vector<SettingSource> sources() const override {
-    return {{"services.orders.select.sample", "runtime"}};
+    return {{"services.orders.targets.candidate", "file"},
+            {"services.orders.targets.candidate.url", "flag"},
+            {"services.orders.select.sample", "runtime"}};
   }
   void replay(http::Exchange exchange, Replayed done) override {
     if (exchange.request.method != "GET" || !replay_refusal.empty()) {
@@ -65,7 +67,7 @@ class FakeControl : public Control {
     candidate.errors[static_cast<std::size_t>(http::AnswerError::kTimeout)] = 1;
     orders.targets = {candidate};
     services_ = {orders};
-    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1}};
+    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1, {}}};
   }
 
   std::string not_ready;

@@ -37,7 +37,7 @@ TEST(MetricsText, EqualLabelsBecomeOneRow) {
 
 TEST(MetricsText, LabelsAreEscaped) {
   Snapshot snapshot;
-  snapshot.services = {{"a\"b\\c\nd", 1, 0, false, "pass"}};
+  snapshot.services = {{"a\"b\\c\nd", 1, 0, 0, false, "pass"}};
   EXPECT_NE(to_text(snapshot).find("{service=\"a\\\"b\\\\c\\nd\"} 1\n"), std::string::npos);
 }
 
