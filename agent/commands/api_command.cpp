@@ -52,6 +52,9 @@ Result<std::string> ask(const config::ApiCommand& command, const std::string& me
   const auto client = api::Client::open(command.api, command.token_file);
   if (!client) return client.error();
   auto answer = client->ask(method, target);
+  if (!answer && answer.error().code == std::errc::connection_refused) {
+    return Error{answer.error().code, "no agent at " + command.api + " (--api URL names another)"};
+  }
   if (!answer) return answer.error();
   if (answer->status != 200) return plain_error(command.api + ": " + detail_of(*answer));
   return std::move(answer->body);

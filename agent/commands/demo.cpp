@@ -69,7 +69,7 @@ void introduce(const Shop& shop, const config::Config& config, const std::string
       shop.original->port(), shop.second_copy->port(), shop.candidate->port());
   fmt::print("{}\n", what_is_sent(config.services.front(), config.limits));
   fmt::print("noise.constant is 5s here (default 30s), so that a short demo can conclude\n");
-  fmt::print("API: http://{0}   try: curl http://{0}/api/v1/coverage\n\n", api);
+  fmt::print("API: http://{0}   a page for people stands there too; try: curl http://{0}/api/v1/coverage\n\n", api);
   std::fflush(stdout);
 }
 

@@ -30,7 +30,8 @@ std::string text_of(const json::object& object, const char* key) {
 void print_need(const json::object& need) {
   const json::value* n = need.if_contains("comparisons");
   const json::value* eta = need.if_contains("eta_seconds");
-  std::printf("  needs %s about %.0f more comparisons", text_of(need, "route").c_str(),
+  const std::string route = text_of(need, "route");
+  std::printf("  needs %sabout %.0f more comparisons", route.empty() || route == "*" ? "" : (route + ": ").c_str(),
               n && n->is_number() ? n->to_number<double>() : 0);
   if (eta && eta->is_number() && std::abs(eta->to_number<double>()) < 1e8) {
     const std::chrono::seconds rounded(std::llround(eta->to_number<double>()));

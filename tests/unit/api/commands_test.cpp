@@ -50,7 +50,7 @@ TEST_F(CommandsTest, TheVerdictIsTheExitCode) {
   EXPECT_EQ(verdict_exit(), 3);
   read_output();
   EXPECT_NE(out_.find("fail (4 compared since 2023-11-14T22:13:20.000Z)\n  - because of orders\n"
-                      "  needs /orders/{id} about 200 more comparisons, 13s at this rate\n"),
+                      "  needs /orders/{id}: about 200 more comparisons, 13s at this rate\n"),
             std::string::npos)
       << out_;
 }
@@ -86,7 +86,7 @@ TEST_F(CommandsTest, AnAgentThatIsNotThereIsAnError) {
   api_.api = "localhost:9900";
   EXPECT_EQ(resume({api_}), 1);
   read_output();
-  EXPECT_NE(err_.find("connect to 127.0.0.1:1: Connection refused"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("no agent at http://127.0.0.1:1 (--api URL names another): Connection refused"), std::string::npos) << err_;
   EXPECT_NE(err_.find("'localhost:9900' is not a URL"), std::string::npos) << err_;
 }
 
