@@ -60,20 +60,50 @@ function sides(detail) {
   return [messageBox('original', left, inLeft), messageBox('candidate', right, inRight)];
 }
 
+const kSides = ['original', 'candidate', 'secondary'];
+
+function timingTable(timings) {
+  const shown = kSides.filter((side) => `${side}_last_byte_ms` in timings);
+  return shown.length ? table('Timings', [{name: 'ms after the request'}, {name: 'First byte', number: true},
+    {name: 'Last byte', number: true}, {name: 'Round trip to it', number: true}],
+  shown.map((side) => [side, ...['first_byte', 'last_byte', 'round_trip'].map((part) => ms(timings[`${side}_${part}_ms`]))])) : null;
+}
+
+function differenceTable(differences) {
+  if (!differences.length) return h('p', null, 'No difference.');
+  return table('Differences',
+    [{name: 'Path'}, {name: 'Kind'}, {name: 'Original', wide: true}, {name: 'Candidate', wide: true}],
+    differences.map((x) => [h('code', null, x.path), x.kind, h('code', null, x.original || '∅'),
+      h('code', null, x.candidate || '∅')]));
+}
+
+const again = new Map();  // by id: what came of sending it again, in this tab
+
+function sendAgain(id) {
+  const send = async () => {
+    again.set(id, await call(`diffs/${encodeURIComponent(id)}/replay`, {method: 'POST'}).catch((error) => ({error: error.message})));
+    dispatchEvent(new HashChangeEvent('hashchange'));
+  };
+  const result = again.get(id);
+  return h('section', null,
+    h('p', null, h('button', {onclick: send}, 'Send this request again')),
+    result && h('div', {role: 'status'}, h('h3', null, 'Sent again ', result.outcome && tag(result.outcome)),
+      result.error ? h('p', null, result.error) : differenceTable(result.differences)));
+}
+
 export async function diff(_, id) {
   const d = await call(`diffs/${encodeURIComponent(id)}`);
-  const timings = Object.entries(d.timings_ms).map(([name, n]) => `${name} ${ms(n)} ms`).join(', ');
+  const request = lines(d.request);
+  request.unshift(`${d.method} ${d.uri}`);
   return [
     h('h2', null, `${d.method} ${d.uri} `, tag(d.outcome)),
-    h('p', {class: 'dim'}, `${d.service}, route ${d.route}, ${new Date(d.time).toLocaleString()}`,
-      timings ? `; ${timings}` : ''),
+    h('p', {class: 'dim'}, `${d.service}, route ${d.route}, ${new Date(d.time).toLocaleString()}`),
     d.error && h('p', null, 'The candidate did not answer: ', d.error),
-    d.differences.length ? table('Differences',
-      [{name: 'Path'}, {name: 'Kind'}, {name: 'Original'}, {name: 'Candidate'}],
-      d.differences.map((x) => [h('code', null, x.path), x.kind, h('code', null, x.original || '∅'),
-        h('code', null, x.candidate || '∅')])) : null,
+    d.differences.length ? differenceTable(d.differences) : null,
+    sendAgain(id),
     h('h3', null, 'Responses'), h('div', {class: 'sides'}, sides(d)),
-    h('h3', null, 'Request'), h('div', {class: 'sides'}, messageBox('request', lines(d.request)),
-      d.secondary && messageBox('secondary', lines(d.secondary))),
+    h('h3', null, 'Request'), h('div', {class: 'sides'}, messageBox('request', request),
+      d.secondary && messageBox('secondary (the old release again)', lines(d.secondary))),
+    timingTable(d.timings) && [h('h3', null, 'Timings'), timingTable(d.timings)],
   ];
 }

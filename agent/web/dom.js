@@ -14,20 +14,30 @@ export function h(name, attributes, ...children) {
 
 export const tag = (word) => h('span', {class: `tag ${String(word).replace(/[^a-z_]/g, '')}`}, word);
 
-// columns: [{name, number?}], rows: arrays of cells.
+// columns: [{name, number?, wide?}], rows: arrays of cells. Wide: may break anywhere.
 export function table(caption, columns, rows) {
-  const cell = (content, i) => h('td', {class: columns[i].number ? 'number' : 'text'}, content);
+  const kind = ({number, wide}) => (number ? 'number' : wide ? 'wide' : 'text');
+  const cell = (content, i) => h('td', {class: kind(columns[i])}, content);
   return h('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption},
-    h('table', null,
+    h('table', {'aria-label': caption},
       h('thead', null, h('tr', null, columns.map((c) =>
         h('th', {scope: 'col', class: c.number && 'number'}, c.name)))),
       h('tbody', null, rows.map((row) => h('tr', null, row.map(cell))))));
 }
 
+export const inWords = (parts) => parts.filter((p) => p.n)
+  .map((p) => `${p.name} ${count(p.n)}`).join(', ') || 'nothing yet';
+
+// What the agent says of a finding: first what was seen, then the arithmetic.
+export function reason(text) {
+  const at = text.indexOf('When it was found:');
+  return at < 0 ? text : [text.slice(0, at), h('span', {class: 'dim small'}, text.slice(at))];
+}
+
 // A bar of parts with its meaning in words. parts: [{name, n, kind}]
 export function bar(parts) {
   const total = parts.reduce((sum, p) => sum + p.n, 0);
-  const words = parts.filter((p) => p.n).map((p) => `${p.name} ${p.n}`).join(', ') || 'nothing yet';
+  const words = inWords(parts);
   const pieces = parts.filter((p) => p.n).map((p) => {
     const piece = h('span', {class: `${p.kind}-part`, title: `${p.name} ${p.n}`});
     piece.style.width = `${(100 * p.n) / total}%`;

@@ -1,6 +1,6 @@
 // One endpoint: its differing fields with the arithmetic in words, and samples of each.
 import {call, query} from './api.js';
-import {count, h, percent, table, tag, time} from './dom.js';
+import {count, h, percent, reason, table, tag, time} from './dom.js';
 
 function fieldTable(id, fields, chosen) {
   const link = (f) => h('a', {href: `#/endpoint/${encodeURIComponent(id)}/${encodeURIComponent(f.path)}`,
@@ -11,7 +11,7 @@ function fieldTable(id, fields, chosen) {
   ], fields.map((f) => [
     link(f), [tag(f.verdict), f.ignored && ' ignored by a rule'],
     `${count(f.raw)} (${percent(f.total ? f.raw / f.total : null)})`, count(f.noise), count(f.total),
-    Object.entries(f.kinds).map(([kind, n]) => `${kind} ${count(n)}`).join(', '), f.explain,
+    Object.entries(f.kinds).map(([kind, n]) => `${kind} ${count(n)}`).join(', '), reason(f.explain),
   ]));
 }
 
@@ -20,7 +20,8 @@ const cut = (text) => (text.length > 120 ? `${text.slice(0, 120)}…` : text);
 function sampleTable(diffs) {
   const difference = (d) => h('div', null, h('code', null, d.path), ` ${d.kind}: `,
     h('code', null, cut(d.original) || '∅'), ' → ', h('code', null, cut(d.candidate) || '∅'));
-  return table('Samples', [{name: 'Time'}, {name: 'Request'}, {name: 'Outcome'}, {name: 'Differences'}],
+  return table('Samples', [{name: 'Time'}, {name: 'Request'}, {name: 'Outcome'},
+    {name: 'Differences', wide: true}],
     diffs.map((d) => [
       time(d.time), h('a', {href: `#/diff/${encodeURIComponent(d.id)}`}, `${d.method} ${d.uri}`),
       tag(d.outcome),

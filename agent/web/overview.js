@@ -1,12 +1,18 @@
 // The first view: why the verdict is what it is, what was seen, and every endpoint.
 import {call, query} from './api.js';
-import {bar, count, h, ms, percent, sum, table, tag} from './dom.js';
+import {bar, count, h, inWords, ms, percent, reason, sum, table, tag} from './dom.js';
 
 const kShownReasons = 4;
-const cut = (text) => (text.length > 110 ? `${text.slice(0, 110)}…` : text);
+const cut = (text) => (text.length > 240 ? `${text.slice(0, 240)}…` : text);
+const compares = (service) => service.targets.some((t) => t.role === 'candidate');
 
-function verdictPanel(verdict) {
-  const need = (n) => `needs ${n.route ? `${n.route}: ` : ''}about ${count(n.comparisons)} more comparisons`
+function verdictPanel(service, verdict) {
+  if (!compares(service)) {
+    return h('section', {class: 'panel'}, h('h2', null, 'Verdict'),
+      h('p', null, 'None: without a candidate there is nothing to compare with. Name the release under test with ',
+        h('code', null, '--candidate URL'), ', or under ', h('code', null, 'targets:'), ' in the configuration.'));
+  }
+  const need = (n) => `needs ${n.route && n.route !== '*' ? `${n.route}: ` : ''}about ${count(n.comparisons)} more comparisons`
     + (n.eta_seconds ? `, ${Math.ceil(n.eta_seconds / 60)} min at this rate` : '');
   const lines = [...verdict.reasons, ...verdict.needs.map(need)];
   const more = lines.length - kShownReasons;
@@ -44,24 +50,32 @@ function targetPanel(service) {
   const target = (t) => h('li', null, h('strong', null, t.role), ' ', t.url, ' ', tag(t.state),
     t.insecure && ' certificate not verified',
     t.next_probe && h('span', {class: 'dim'}, ` next try ${new Date(t.next_probe).toLocaleTimeString()}`));
-  const at = (a) => `${a.interface} ${a.direction} (${a.mechanism}${a.hidden_by ? `, hidden by ${a.hidden_by}` : ""})`;
+  const at = [...new Set(service.attachments.map((a) => a.interface))];
+  const by = [...new Set(service.attachments.map((a) => a.mechanism))];
+  const hidden = service.attachments.filter((a) => a.hidden_by).map((a) => `${a.interface} hidden by ${a.hidden_by}`);
   return h('section', {class: 'panel'},
     h('h2', null, 'Targets'),
     service.targets.length ? h('ul', null, service.targets.map(target))
       : h('p', null, 'None: observing only, nothing leaves this host.'),
     h('p', {class: 'dim'}, `sampling ${service.effective_sample} %`,
       service.sending_expired && ', sending has expired', '; port ', service.ports.join(', '),
-      service.attachments.length ? ` on ${service.attachments.map(at).join(', ')}` : ''));
+      at.length ? ` on ${at.join(', ')} (${by.join(', ')})` : ', attached to no interface yet',
+      hidden.length ? `; ${hidden.join(', ')}` : ''));
 }
 
 function impactPanel(impact) {
-  const both = (pair) => `${ms(pair.with)} / ${ms(pair.without)} ms`;
+  const {exchanges} = impact;
+  const side = (name, shown) => (exchanges[name] ? shown : '–');
+  const both = (pair, form) => [side('with', form(pair.with)), ' / ', side('without', form(pair.without))];
+  const time = (n) => `${ms(n)} ms`;
   return h('section', {class: 'panel'},
     h('h2', null, 'Impact on the service ', tag(impact.verdict)),
+    exchanges.with && exchanges.without ? h('p', null, 'with / without shadows:')
+      : h('p', null, 'Not known yet: it takes answers of the service with and without shadows on their way.'),
     h('ul', null,
-      h('li', null, 'p50 with / without shadows: ', both(impact.original_p50_ms)),
-      h('li', null, 'p99 with / without shadows: ', both(impact.original_p99_ms)),
-      h('li', null, 'errors: ', percent(impact.error_share.with), ' / ', percent(impact.error_share.without))),
+      h('li', null, 'p50 ', both(impact.original_p50_ms, time)),
+      h('li', null, 'p99 ', both(impact.original_p99_ms, time)),
+      h('li', null, 'errors ', both(impact.error_share, percent))),
     h('p', {class: 'dim'}, `agent: ${(impact.cost.cpu_cores ?? 0).toFixed(2)} cores, `,
       `${Math.round(impact.cost.rss_bytes / 1048576)} MiB`));
 }
@@ -84,7 +98,7 @@ function endpointTable(endpoints) {
     {name: 'Original p50 / p99 ms', number: true}, {name: 'Candidate p50 / p99 ms', number: true},
   ], rows.map((e) => [
     h('a', {href: `#/endpoint/${encodeURIComponent(e.id)}`}, `${e.method} ${e.route}`),
-    percent(e.mismatch_ratio), bar(outcomeParts(e.outcomes)), count(e.exchanges), count(e.compared),
+    percent(e.mismatch_ratio), [bar(outcomeParts(e.outcomes)), h('span', {class: 'dim small'}, inWords(outcomeParts(e.outcomes)))], count(e.exchanges), count(e.compared),
     latency(e.latency_ms.original), latency(e.latency_ms.candidate),
   ]));
 }
@@ -98,12 +112,12 @@ function findingTable(findings, endpoints) {
   };
   return table('Findings', [
     {name: 'Finding'}, {name: 'Endpoint'}, {name: 'Path'}, {name: 'Differing', number: true},
-    {name: 'Original → candidate'}, {name: 'Why'},
+    {name: 'Original → candidate', wide: true}, {name: 'Why', wide: true},
   ], findings.map((f) => [
     tag(f.status), link(f), f.path && [h('code', null, f.path), ` ${f.kind}`],
     `${count(f.differing)} of ${count(f.compared)}`,
     (f.original || f.candidate) && [h('code', null, f.original || '∅'), ' → ', h('code', null, f.candidate || '∅')],
-    f.explain,
+    reason(f.explain),
   ]));
 }
 
@@ -114,10 +128,11 @@ export async function overview({service, status}) {
   const {verdict, findings, endpoints} = report.services.find((s) => s.name === service.name);
   const ledger = status.coverage.services.find((s) => s.name === service.name);
   return [
-    h('div', {class: 'panels'}, verdictPanel(verdict),
+    h('div', {class: 'panels'}, verdictPanel(service, verdict),
       ledger && coveragePanel(ledger, status.coverage.capture), targetPanel(service), impactPanel(impact)),
     h('h2', null, 'Findings'),
-    findings.length ? findingTable(findings, endpoints) : h('p', null, 'None so far.'),
+    findings.length ? findingTable(findings, endpoints)
+      : h('p', null, compares(service) ? 'None so far.' : 'None: nothing is compared.'),
     h('h2', null, 'Endpoints'),
     endpoints.length ? endpointTable(endpoints)
       : h('p', null, 'No exchange yet. The agent watches the port; send the service some traffic.'),

@@ -16,7 +16,8 @@ const place = (id, ...children) => document.getElementById(id).replaceChildren(.
 function tell(error) {
   const box = document.getElementById('trouble');
   box.hidden = !error;
-  box.textContent = error ? `The agent cannot be asked: ${error.message}` : '';
+  const unanswered = error instanceof TypeError || error?.name === 'TimeoutError';
+  box.textContent = unanswered ? `The agent does not answer: ${error.message}` : error?.message ?? '';
 }
 
 function askForToken() {
@@ -48,9 +49,10 @@ function header(status, service, verdict) {
       h('option', {selected: s.name === service.name}, s.name)));
   }
   const badge = document.getElementById('verdict');
-  if (badge.dataset.word !== `${service.name} ${verdict.verdict}`) {
-    badge.dataset.word = `${service.name} ${verdict.verdict}`;
-    badge.replaceChildren(`${service.name}: `, tag(verdict.verdict));
+  const word = service.targets.some((t) => t.role === 'candidate') ? verdict.verdict : 'observing';
+  if (badge.dataset.word !== `${service.name} ${word}`) {
+    badge.dataset.word = `${service.name} ${word}`;
+    badge.replaceChildren(`${service.name}: `, tag(word));
   }
   const flip = async () => {
     const call_ = service.paused ? 'resume' : 'pause';
@@ -58,6 +60,7 @@ function header(status, service, verdict) {
     refresh();
   };
   const button = document.getElementById('sending');
+  button.hidden = service.targets.length === 0 && !service.paused;  // nothing that could be paused
   if (button.dataset.paused !== `${service.name} ${service.paused}`) {
     button.dataset.paused = `${service.name} ${service.paused}`;
     place('sending', h('button', {onclick: flip},
@@ -67,8 +70,16 @@ function header(status, service, verdict) {
     h('a', {href: 'api/v1/openapi.json'}, 'API'), ' · ', h('a', {href: 'metrics'}, 'metrics'));
 }
 
+function parts_of(hash) {
+  try {
+    return hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  } catch {  // an address cut in the middle of a character
+    return [''];
+  }
+}
+
 function view(context) {
-  const [name, ...rest] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  const [name, ...rest] = parts_of(location.hash);
   if (name === 'endpoint') return endpoint(context, ...rest);
   if (name === 'diff') return diff(context, ...rest);
   return overview(context);

@@ -5,18 +5,22 @@ IPv6, with names of its own so that labs can run side by side. Everything that a
 starts is ended by its process id when the lab closes, also after a failure.
 """
 
+import concurrent.futures
+import ctypes
 import json
 import os
 import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SHADOWTAP_BINARY", ROOT / "build/release/shadowtap"))
+CLONE_NEWNET = 0x40000000
 WAIT = float(os.environ.get("SHADOWTAP_E2E_WAIT", "15"))  # seconds: a bound, not a pause
 
 
@@ -104,6 +108,27 @@ class Host:
 
     def curl(self, *args, **more):
         return self.run("curl", "-sS", "--max-time", "10", *args, **more).stdout.decode(errors="replace")
+
+    def connect(self, address, timeout=10):
+        """A connected socket of this host's network, for the test's own process: TCP at
+        (host, port), or a Unix socket at a path."""
+        def connected():
+            with open(f"/run/netns/{self.netns}") as namespace:
+                if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            unix = not isinstance(address, tuple)
+            opened = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+            opened.settimeout(timeout)
+            try:
+                opened.connect(str(address) if unix else address)
+            except OSError:
+                opened.close()
+                raise
+            return opened
+
+        # A thread of its own: its change of namespace ends with it.
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(connected).result()
 
     def listens(self, port):
         out = self.run("ss", "-Hltn", f"sport = :{port}").stdout
