@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 import unittest
 
 from harness import Agent, Lab, until
@@ -58,7 +59,8 @@ services:
         self.get(5)
         agent.settled(5)
         self.assertEqual(self.outcomes(agent), {"mismatch": 5})
-        status, answer = self.call("PUT", "/services/orders/rules", {"ignore": ["$.a"]})
+        rule = {"path": "$.a", "reason": "counts up by design", "expires": "2099-01-01T00:00:00Z"}
+        status, answer = self.call("PUT", "/services/orders/rules", {"ignore": [rule]})
         self.assertEqual(status, 200, answer)
         self.get(5)
         agent.settled(10)
@@ -67,7 +69,9 @@ services:
         again = self.agent("again")
         status, rules = self.call("GET", "/services/orders/rules")
         self.assertEqual(status, 200)
-        self.assertIn("$.a", json.dumps(rules))
+        self.assertLessEqual(rule.items(), rules["ignore"][0].items())
+        (service,) = again.get("/api/v1/status")["services"]
+        self.assertEqual(service["rules"], {"source": "runtime"})
         self.get(3)
         self.assertEqual(again.settled(3)["compared"], 3)
 
@@ -111,6 +115,45 @@ services:
         self.get(2)
         self.assertEqual(agent.settled(7)["skipped"], {"sampled": 7})
 
+    def test_a_rule_ends_at_its_time(self):
+        self.target.nginx(8080, OTHER, "candidate")
+        agent = self.agent()
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
+        self.assertEqual(self.call("PUT", "/services/orders/rules", {"ignore": [{"path": "$.a", "expires": ends}]})[0], 200)
+        self.get(3)
+        self.assertEqual((agent.settled(3)["compared"], self.outcomes(agent)), (3, {"ignored": 3}))
+
+        def over():
+            self.get(1)
+            agent.settled(1)
+            return "mismatch" in self.outcomes(agent)
+
+        until(over, "the rule is over", 30)
+
+    def test_a_config_map_is_swapped_under_the_agent(self):
+        mounted = self.lab.directory / "mounted"
+
+        def swap(name, sample):  # what the kubelet does: a new folder, one rename of a link
+            (mounted / name).mkdir(parents=True)
+            self.write_config(sample)
+            (mounted / name / "config.yaml").write_text(self.config.read_text() if sample is not None else "services: 7\n")
+            (mounted / "..new").symlink_to(name)
+            (mounted / "..new").rename(mounted / "..data")
+
+        swap("..1", 100)
+        (mounted / "config.yaml").symlink_to("..data/config.yaml")
+        self.target.nginx(8080, SAME, "candidate")
+        agent = Agent(self.service, ["--config", mounted / "config.yaml"]).ready()
+        sample = lambda: self.call("GET", "/services/orders/sampling")[1]["sample"]
+        success = lambda n: f"shadowtap_config_reload_success {n}" in agent.text("/metrics")
+        swap("..2", 25)
+        until(lambda: sample() == 25, "the swapped file holds")
+        swap("..3", None)
+        until(lambda: success(0), "an invalid one is told")
+        self.assertEqual(sample(), 25)
+        swap("..4", 50)
+        until(lambda: sample() == 50 and success(1), "and mended")
+
     def test_pause_stops_sending_and_resume_goes_on(self):
         log = self.target.nginx(8080, SAME, "candidate").log
         agent = self.agent()
@@ -131,6 +174,7 @@ services:
         status, again = self.call("POST", f"/diffs/{diff['id']}/replay")
         self.assertEqual(status, 200, again)
         self.assertEqual([d["path"] for d in again["differences"]], ["$.a"])
+        self.assertEqual((again["id"], again["route"], again["outcome"]), (diff["id"], diff["route"], "mismatch"))
         self.assertEqual(candidate.log().count("GET /x"), 2)
         self.assertEqual(agent.ledger()["captured"], 1)
 
