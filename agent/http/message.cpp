@@ -3,13 +3,13 @@
 #include "agent/base/text.h"
 
 namespace shadowtap::http {
-namespace {
-
 std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
+
+namespace {
 
 bool list_has_token(std::string_view list, std::string_view token) {
   while (true) {

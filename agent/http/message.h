@@ -11,6 +11,9 @@
 
 namespace shadowtap::http {
 
+// Without the optional white space around it (RFC 9110 section 5.6.3).
+std::string_view trimmed(std::string_view text);
+
 // Header or trailer lines in wire order, case kept, repeats kept. All text stands in
 // one buffer, so a message's head costs two allocations. Views end with the next append.
 class HeaderList {

@@ -23,12 +23,6 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr auto kToken = make_token_table();
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
-}
-
 bool is_token(char c) { return kToken[static_cast<unsigned char>(c)]; }
 bool is_target(char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; }
 

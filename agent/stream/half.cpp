@@ -12,7 +12,7 @@ constexpr std::int64_t kMaxWindow = std::int64_t{1} << 30;
 // The tap compares sequence numbers in 32 bits.
 constexpr std::int64_t kMaxSkip = std::int64_t{1} << 30;
 // What comes in spite of the wish before the wish is repeated.
-constexpr std::int64_t kAskAgain = 1 << 20;
+constexpr std::int64_t kWishAgainBytes = 1 << 20;
 
 std::int64_t end_of(const Piece& piece) {
   return piece.offset + static_cast<std::int64_t>(piece.bytes.size());
@@ -42,7 +42,7 @@ std::uint32_t Half::sequence_of(std::int64_t offset) const {
 std::int64_t Half::horizon() const { return std::max(next_, skip_until_) + kMaxWindow; }
 
 bool Half::skip(std::int64_t until) {
-  if (next_ < skip_until_ && next_ - skip_asked_ < kAskAgain) return false;
+  if (next_ < skip_until_ && next_ - skip_asked_ < kWishAgainBytes) return false;
   skip_until_ = std::min(until, next_ + kMaxSkip);
   skip_asked_ = next_;
   return true;
