@@ -9,9 +9,11 @@ cd "$(dirname "$0")/../.."
 series=$1
 meta=$2
 into=$PWD/build/kernels/$series
-readonly modules='sch_ingress cls_bpf veth cls_matchall act_gact'
+# Hooks and somebody else's filter; then the kinds of interfaces that hosts have.
+readonly modules='sch_ingress cls_bpf veth cls_matchall act_gact
+  bonding 8021q bridge macvlan ipvlan vxlan wireguard tun ipip ip_gre'
 
-[ ! -e "$into/vmlinuz" ] || exit 0
+if [ -e "$into/vmlinuz" ] && [ -e "$into/modules/order" ]; then exit 0; fi
 
 # The newest kernel that the meta-package stands for.
 image_of() {
@@ -38,14 +40,23 @@ quietly apt-get -o APT::Sandbox::User=root download "$image" || fail "apt-get do
 dpkg-deb --fsys-tarfile ./*.deb | tar -x
 
 mkdir -p "$into/modules"
-for module in $modules; do
-  file=$(find lib/modules -name "$module.ko*")
+rm -f "$into/modules/order"
+# Unpacks a module behind those that it needs; `order` names them as they must be loaded.
+add_module() {  # NAME
+  local file needed
+  if grep -qsx "$1" "$into/modules/order" || grep -q "/$1.ko" lib/modules/*/modules.builtin; then return; fi
+  file=$(find lib/modules -name "$1.ko*" | head -n 1)
   case $file in
-    *.xz) busybox unxz -c "$file" >"$into/modules/$module.ko" ;;
+    *.xz) busybox unxz -c "$file" >"$into/modules/$1.ko" ;;
     *.ko) cp "$file" "$into/modules/" ;;
-    *) fail "$image has no module $module" ;;
+    *) fail "$image has no module $1" ;;
   esac
-done
+  for needed in $(tr '\0' '\n' <"$into/modules/$1.ko" | sed -n 's/^depends=//p' | tr ',' ' '); do
+    add_module "$needed"
+  done
+  echo "$1" >>"$into/modules/order"
+}
+for module in $modules; do add_module "$module"; done
 # Last: its presence says that the rest is there.
 cp boot/vmlinuz-* "$into/vmlinuz.part"
 mv "$into/vmlinuz.part" "$into/vmlinuz"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Boots a Debian kernel under qemu without KVM, with the agent and a busybox in an
 # initramfs, and lets guest.sh judge. Exit 0 when every line of the guest is "ok".
-#   run.sh 6.1 linux-image-cloud-amd64 build/release/shadowtap
+#   run.sh 6.1 linux-image-cloud-amd64 build/release
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 series=$1
 meta=$2
-agent=$(realpath "$3")
+build=$(realpath "$3")
 cd "$here/../.."
-readonly kBootSeconds=420  # about 30 on an idle machine
+readonly kBootSeconds=840  # a bound; less than a tenth of it on an idle machine
 
 "$here/fetch.sh" "$series" "$meta"
 kernel=$PWD/build/kernels/$series
@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,www,modules}
 cp "$(command -v busybox)" "$root/bin/busybox"
-cp "$kernel"/modules/*.ko "$root/modules/"
+cp "$kernel"/modules/* "$root/modules/"
 cp "$here/guest.sh" "$root/init"
 chmod 755 "$root/init"
 
@@ -32,12 +32,14 @@ add_program() {  # FILE NAME
     cp -L "$library" "$root$library"
   done
 }
-add_program "$agent" shadowtap
-strip --strip-debug "$root/bin/shadowtap"
-add_program "$(command -v tc)" tc
-add_program "$(command -v ip)" ip
-add_program "$(command -v bpftool)" bpftool
-add_program "$(command -v curl)" curl
+add_program "$build/shadowtap" shadowtap
+for test in bpf_program_test bpf_live_test; do add_program "$build/tests/$test" $test; done
+strip --strip-debug "$root"/bin/{shadowtap,bpf_program_test,bpf_live_test}
+# busybox's shell prefers its own applets to what stands in PATH: the tests get another.
+add_program "$(readlink -f /bin/sh)" sh
+for program in tc ip bpftool curl ethtool wg sysctl; do
+  add_program "$(command -v $program)" $program
+done
 
 (cd "$root" && find . | busybox cpio -o -H newc 2>/dev/null) | gzip -1 >"$work/initramfs"
 
