@@ -40,6 +40,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr auto kTurn = 100ms;            // of the control thread's timer
+constexpr auto kRefresh = 500ms;         // of what the API shows of shards: it wakes them
 constexpr std::size_t kResultsTurn = 256;  // comparisons taken before the API gets its turn
 
 std::size_t shard_count(const config::Config& config) {
@@ -99,6 +100,7 @@ struct Agent::Parts {
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> judged;  // for feed_ramps()
   std::function<void()> each_second;
   Time next_second;
+  Time next_refresh;
   std::optional<Time> end;
   bool running = true;
   CpuShare cpu;
@@ -292,7 +294,10 @@ void Agent::Parts::turn() {
   const Time now = std::chrono::steady_clock::now();
   results->tick(WallTime(std::chrono::system_clock::now()));
   tell_of_verdicts();
-  control->refresh();
+  if (now >= next_refresh) {
+    next_refresh = now + kRefresh;
+    control->refresh();
+  }
   if (tap) {
     tap->follow();
     target_addresses->follow(config);

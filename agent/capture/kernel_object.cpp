@@ -94,6 +94,7 @@ Result<std::unique_ptr<KernelObject>> KernelObject::load(const TapOptions& optio
   errno = 0;
   std::unique_ptr<KernelObject> kernel(new KernelObject(shadowtap_bpf::open()));
   if (!kernel->object_) return errno_error("open the BPF object");
+  kernel->services_ = static_cast<std::uint32_t>(options.services.size());
   set_constants(*kernel->object_, options);
   if (const int error = shadowtap_bpf::load(kernel->object_.get())) return load_error(error);
   set_ports(*kernel->object_, options);
@@ -200,8 +201,8 @@ PacketCounts KernelObject::packets(std::size_t service) const {
 
 PacketCounts KernelObject::packets() const {
   std::vector<std::uint64_t> sum(SHADOWTAP_COUNTERS);
-  for (std::uint32_t service = 0; service <= SHADOWTAP_MAX_SERVICES; ++service)
-    sum_counts(service, sum);
+  for (std::uint32_t service = 0; service < services_; ++service) sum_counts(service, sum);
+  sum_counts(SHADOWTAP_MAX_SERVICES, sum);  // no service known
   return to_packet_counts(sum);
 }
 

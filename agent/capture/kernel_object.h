@@ -57,6 +57,7 @@ class KernelObject {
   void sum_counts(std::uint32_t service, std::vector<std::uint64_t>& sum) const;
 
   std::unique_ptr<shadowtap_bpf, Close> object_;
+  std::uint32_t services_ = 0;
   std::vector<std::uint32_t> program_ids_;
   std::uint64_t* verdicts_ = nullptr;
   std::vector<std::unique_ptr<MappedRing>> rings_;

@@ -86,12 +86,12 @@ Result<> Netlink::dump(std::uint16_t type, std::span<const std::byte> header,
 }
 
 bool Netlink::read_notices(const OnMessage& on_message) {
-  std::vector<std::byte> buffer(kReceiveBytes);
+  notices_.resize(kReceiveBytes);
   while (true) {
-    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ssize_t got = ::recv(fd_.get(), notices_.data(), notices_.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno != ENOBUFS;
-    walk_messages(std::span(buffer).first(static_cast<std::size_t>(got)), on_message);
+    walk_messages(std::span(notices_).first(static_cast<std::size_t>(got)), on_message);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
@@ -36,6 +37,7 @@ class Netlink {
   explicit Netlink(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
+  std::vector<std::byte> notices_;  // kept, since somebody looks ten times a second
 };
 
 // The attributes after a message's own header of `header_bytes`.
