@@ -30,7 +30,7 @@ std::optional<Endpoint> endpoint_of(const shadow::SocketAddress& address) {
 
 void TargetAddresses::follow(const config::Config& config) {
   literal_.clear();
-  names_.clear();
+  std::vector<std::shared_ptr<const shadow::ResolvedName>> names;
   for (const config::ServiceConfig& service : config.services) {
     for (const shadow::TargetOptions& target : service.targets()) {
       const auto url = shadow::TargetUrl::parse(target.url);
@@ -38,10 +38,11 @@ void TargetAddresses::follow(const config::Config& config) {
       if (const auto literal = shadow::literal_address(url->host, url->port)) {
         if (const auto endpoint = endpoint_of(*literal)) literal_.push_back(*endpoint);
       } else {
-        names_.push_back(resolver_.follow(url->host, url->port, target.resolve_interval));
+        names.push_back(resolver_.follow(url->host, url->port, target.resolve_interval));
       }
     }
   }
+  names_ = std::move(names);  // only now: a name held nowhere would be forgotten
 }
 
 std::vector<Endpoint> TargetAddresses::known() const {

@@ -85,7 +85,7 @@ struct Resolver::State {
     std::string host;
     std::uint16_t port;
     Duration interval;
-    Time due;
+    Time due;  // far away while it is being asked
     std::weak_ptr<ResolvedName> published;
   };
 
@@ -95,40 +95,48 @@ struct Resolver::State {
   bool stopping = false;
 
   static void run(const std::shared_ptr<State>& state);
-  // The next name that is due, removed from the list; or when to look again.
+  // The next name that is due, marked as being asked; or when to look again.
   std::optional<Name> take_due(Time now, Time& next);
+  void asked(const std::shared_ptr<ResolvedName>& published, Time now);
 };
 
 std::optional<Resolver::State::Name> Resolver::State::take_due(Time now, Time& next) {
   std::erase_if(names, [](const Name& name) { return name.published.expired(); });
   const auto first = std::min_element(
       names.begin(), names.end(), [](const Name& a, const Name& b) { return a.due < b.due; });
-  next = first == names.end() ? now + std::chrono::hours(1) : first->due;
-  if (first == names.end() || first->due > now) return std::nullopt;
-  Name name = *first;
-  names.erase(first);
+  next = now + std::chrono::hours(1);
+  if (first == names.end()) return std::nullopt;
+  next = std::min(next, first->due);
+  if (first->due > now) return std::nullopt;
+  const Name name = *first;
+  first->due = Time::max();
   return name;
+}
+
+void Resolver::State::asked(const std::shared_ptr<ResolvedName>& published, Time now) {
+  for (Name& name : names) {
+    if (name.published.lock() == published) name.due = now + name.interval;
+  }
 }
 
 void Resolver::State::run(const std::shared_ptr<State>& state) {
   std::unique_lock lock(state->mutex);
   while (!state->stopping) {
     Time next;
-    auto name = state->take_due(Time::clock::now(), next);
+    const auto name = state->take_due(Time::clock::now(), next);
     if (!name) {
       state->changed.wait_until(lock, next);
       continue;
     }
+    const auto published = name->published.lock();
+    if (!published) continue;
     lock.unlock();
-    if (const auto published = name->published.lock()) {
-      auto fresh = std::make_shared<const Addresses>(
-          look_up(name->host, name->port, *published->addresses()));
-      std::atomic_store_explicit(&published->published_, std::move(fresh),
-                                 std::memory_order_release);
-    }
-    name->due = Time::clock::now() + name->interval;
+    auto fresh = std::make_shared<const Addresses>(
+        look_up(name->host, name->port, *published->addresses()));
+    std::atomic_store_explicit(&published->published_, std::move(fresh),
+                               std::memory_order_release);
     lock.lock();
-    state->names.push_back(std::move(*name));
+    state->asked(published, Time::clock::now());
   }
 }
 
@@ -142,11 +150,14 @@ Resolver::~Resolver() {
 
 std::shared_ptr<const ResolvedName> Resolver::follow(const std::string& host,
                                                      std::uint16_t port, Duration interval) {
-  auto name = std::make_shared<ResolvedName>();
+  interval = std::max<Duration>(interval, std::chrono::milliseconds(10));
   const std::lock_guard lock(state_->mutex);
-  state_->names.push_back({host, port,
-                           std::max<Duration>(interval, std::chrono::milliseconds(10)),
-                           Time::clock::now(), name});
+  for (const State::Name& name : state_->names) {
+    if (name.host != host || name.port != port || name.interval != interval) continue;
+    if (auto known = name.published.lock()) return known;
+  }
+  auto name = std::make_shared<ResolvedName>();
+  state_->names.push_back({host, port, interval, Time::clock::now(), name});
   if (!started_) std::thread(State::run, state_).detach();
   started_ = true;
   state_->changed.notify_all();

@@ -60,7 +60,8 @@ class Resolver {
   // Leaves a hanging look-up behind rather than wait for it.
   ~Resolver();
 
-  // Asks now and every `interval` as long as somebody holds the result.
+  // Asks now and every `interval` as long as somebody holds the result. All who follow
+  // the same name share one.
   std::shared_ptr<const ResolvedName> follow(const std::string& host, std::uint16_t port,
                                              Duration interval);
 
