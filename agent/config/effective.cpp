@@ -162,6 +162,7 @@ Result<Effective> read_effective(const RunCommand& command) {
   const std::string wrong = command.from_file ? "" : own_target(*config, host_sockets());
   if (!wrong.empty()) return plain_error(wrong);
   said.config = std::move(*config);
+  said.from_file = command.from_file;
   return said;
 }
 

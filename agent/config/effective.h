@@ -9,6 +9,7 @@ namespace shadowtap::config {
 struct Effective {
   Config config;  // file and flags
   Config file;    // the file alone, to tell what the flags changed
+  bool from_file = false;  // `replay`: nothing is tapped, so a target may be the service
 };
 
 // As effective_config, with both.

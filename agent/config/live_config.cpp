@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "agent/base/log.h"
+#include "agent/config/own_address.h"
 #include "agent/config/sections.h"
 
 namespace shadowtap::config {
@@ -63,12 +64,20 @@ Result<std::unique_ptr<LiveConfig>> LiveConfig::open(Effective said, Read read) 
 
 LiveConfig::LiveConfig(Effective said, Read read, Overlay overlay)
     : said_(std::move(said)), read_(std::move(read)), overlay_(std::move(overlay)),
-      running_(with_overlay()), secrets_(secret_files(running_)) {}
+      started_(now()), running_(with_overlay()), secrets_(secret_files(running_)) {}
 
 Config LiveConfig::with_overlay() {
   std::vector<std::string> forgotten;
   Config config = overlay_.apply(said_.config, forgotten);
   for (const std::string& why : forgotten) spdlog::warn("run-time change forgotten: {}", why);
+  for (ServiceConfig& service : config.services) {
+    const auto note = [&](shadow::TargetOptions& target) {
+      target.put_at = overlay_.put_at(service.name, section_of(target.role, target.name));
+    };
+    if (service.candidate) note(*service.candidate);
+    if (service.secondary) note(*service.secondary);
+    for (shadow::TargetOptions& mirror : service.mirrors) note(mirror);
+  }
   return config;
 }
 
@@ -134,7 +143,9 @@ Result<> LiveConfig::put_target_into_effect(const std::string& service,
   if (auto done = effects_.put_target(service, target); !done) return done;
   ServiceConfig& ours = running_service(service);
   const std::string before = ours.epoch();
-  put_section(ours, target);
+  shadow::TargetOptions kept = target;
+  if (!kept.put_at) kept.put_at = now();
+  put_section(ours, kept);
   if (effects_.set_epoch && ours.epoch() != before) effects_.set_epoch(service, ours.epoch());
   return {};
 }
@@ -179,7 +190,46 @@ Result<> LiveConfig::put_select(const std::string& service, const shadow::Select
   return kept(overlay_.put_select(said_.config, service, select, now()));
 }
 
-Result<> LiveConfig::put_target(const std::string& service, const shadow::TargetOptions& target) {
+// The start refuses such a target; so does a change.
+std::string LiveConfig::own_service(const std::string& service,
+                                    const shadow::TargetOptions& target) const {
+  const ServiceConfig* found = running_.service(service);
+  if (found == nullptr || said_.from_file) return {};
+  Config changed = running_;
+  changed.services = {*found};
+  ServiceConfig& only = changed.services.front();
+  only.candidate = target;
+  only.secondary.reset();
+  only.mirrors.clear();
+  return own_target(changed, host_sockets());
+}
+
+void LiveConfig::end_expired(WallTime now) {
+  std::vector<std::pair<std::string, shadow::TargetOptions>> over;
+  for (const ServiceConfig& service : running_.services) {
+    for (const shadow::TargetOptions& target : service.targets()) {
+      if (!target.expires || now - target.put_at.value_or(started_) < *target.expires) continue;
+      over.emplace_back(service.name, target);
+    }
+  }
+  for (const auto& [service, target] : over) {
+    const std::string section = section_of(target.role, target.name);
+    spdlog::info("services.{}.targets.{}: expired", service, section);
+    const ServiceConfig* said = said_.config.service(service);
+    const bool of_file = said != nullptr && read_section(*said, section).has_value();
+    Result<> done = of_file ? effects_.remove_target(service, target.role, target.name)
+                            : remove_target(service, target.role, target.name);
+    if (!done) spdlog::warn("services.{}.targets.{}: {}", service, section, done.error().message());
+    remove_section(running_service(service), section);
+  }
+}
+
+Result<> LiveConfig::put_target(const std::string& service, const shadow::TargetOptions& asked) {
+  if (const std::string wrong = own_service(service, asked); !wrong.empty()) {
+    return plain_error(wrong);
+  }
+  shadow::TargetOptions target = asked;
+  target.put_at.reset();
   if (auto done = put_target_into_effect(service, target); !done) return done;
   return kept(overlay_.put_target(said_.config, service, target, now()));
 }

@@ -57,11 +57,16 @@ class LiveConfig {
   [[nodiscard]] Result<> remove_target(const std::string& service, shadow::Role role,
                                        const std::string& name);
 
+  // Removes the targets whose `expires` has passed, for good: a restart must not bring an
+  // ad-hoc mirror back. One that stands in the file comes back with the next start.
+  void end_expired(WallTime now);
+
   std::vector<Source> sources() const;  // for `status`
 
  private:
   LiveConfig(Effective said, Read read, Overlay overlay);
   Config with_overlay();
+  std::string own_service(const std::string& service, const shadow::TargetOptions& target) const;
   ServiceConfig& running_service(const std::string& name);
   void put_all_into_effect(const Config& wanted);
   Result<> put_into_effect(const ChangedSection& changed, const Config& wanted);
@@ -72,6 +77,7 @@ class LiveConfig {
   Effective said_;
   Read read_;
   Overlay overlay_;
+  WallTime started_;
   Config running_;  // after overlay_: made with it
   Effects effects_;
   FileTimes secrets_;  // of headers that come from files, as they were last read

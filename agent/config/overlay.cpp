@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -141,6 +142,12 @@ std::string printed(WallTime now) {
                      fmt::gmtime(seconds.time_since_epoch().count()));
 }
 
+std::optional<WallTime> parse_printed(const std::string& time) {
+  tm parts{};
+  if (::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return std::nullopt;
+  return WallTime(std::chrono::seconds(::timegm(&parts)));
+}
+
 }  // namespace
 
 Result<Overlay> Overlay::open(std::string path) {
@@ -195,6 +202,14 @@ Config Overlay::apply(const Config& base, std::vector<std::string>& forgotten) {
     if (const Result<> saved = save(); !saved) forgotten.push_back(saved.error().message());
   }
   return config;
+}
+
+std::optional<WallTime> Overlay::put_at(const std::string& service,
+                                        const std::string& section) const {
+  for (const Change& change : changes_) {
+    if (change.service == service && change.section == section) return parse_printed(change.time);
+  }
+  return std::nullopt;
 }
 
 Result<> Overlay::put_rules(const Config& base, const std::string& service,

@@ -8,6 +8,7 @@
 // Control thread. The file has mode 0600: a target's headers may hold credentials.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,9 @@ class Overlay {
   // What holds: `base` (file and flags) with the changes that are still newer. Forgets the
   // others, and those that no longer make sense; `forgotten` names them for the log.
   Config apply(const Config& base, std::vector<std::string>& forgotten);
+
+  // When the target was last put at run time; nothing: it is as file and flags say.
+  std::optional<WallTime> put_at(const std::string& service, const std::string& section) const;
 
   // Records what differs from `base` and saves. `now`: wall time, for the record only.
   // False: no such service.

@@ -47,6 +47,17 @@ class Validation {
                         "127.0.0.1 or a Unix socket (unix:/run/shadowtap.sock)");
   }
 
+  void order(const Config& config) {
+    if (config.capture.shards <= 1) return;
+    for (const ServiceConfig& service : config.services) {
+      if (service.dispatch.order != shadow::Order::kHappensBefore) continue;
+      complaints_.add(top_place("shards"),
+                      "shards: service '" + service.name +
+                          "' has order: happens-before, which needs one shard: what ended before "
+                          "what began is known only where both were seen");
+    }
+  }
+
   void capture(const CaptureOptions& capture) {
     const std::uint64_t ring = capture.ring_bytes;
     if (ring < kLeastRing || (ring & (ring - 1)) != 0) {
@@ -111,6 +122,7 @@ void validate(const Config& config, const Node& root, Complaints& complaints) {
   }
   validation.api(config.api);
   validation.capture(config.capture);
+  validation.order(config);
 }
 
 }  // namespace shadowtap::config

@@ -14,6 +14,18 @@ const char* to_string(Role role) {
   return "?";
 }
 
+const char* to_string(Order order) {
+  switch (order) {
+    case Order::kNone:
+      return "none";
+    case Order::kConnection:
+      return "connection";
+    case Order::kHappensBefore:
+      return "happens-before";
+  }
+  return "?";
+}
+
 const char* to_string(TargetState state) {
   switch (state) {
     case TargetState::kUp:

@@ -75,6 +75,7 @@ struct TargetOptions {
   Duration max_age = 5min;                  // pooled connection
   Duration resolve_interval = 30s;
   std::optional<Duration> expires;  // ad-hoc mirrors: removed after
+  std::optional<WallTime> put_at;   // when it was added, if before this process began
   TlsOptions tls;
   BreakerOptions breaker;
 };
@@ -120,7 +121,9 @@ struct SelectOptions {
 };
 
 enum class SendOn : std::uint8_t { kRequest, kResponse };
+// kHappensBefore is sound only where one shard sees the whole service.
 enum class Order : std::uint8_t { kNone, kConnection, kHappensBefore };
+const char* to_string(Order order);
 enum class Trace : std::uint8_t { kKeep, kNew, kDrop };
 
 // A value that the original handed out and a target handed out differently; later

@@ -171,5 +171,64 @@ TEST_F(LiveConfigTest, WhatNeedsARestartIsLeftAloneAndNoFailure) {
   EXPECT_TRUE(live_->last_reread_succeeded());
 }
 
+WallTime from_now(Duration time) {
+  return WallTime(std::chrono::system_clock::now()) + time;
+}
+
+TEST_F(LiveConfigTest, AnAdHocMirrorsTimeGoesOnOverARestart) {
+  using namespace std::chrono_literals;
+  shadow::TargetOptions mirror;
+  mirror.role = shadow::Role::kMirror;
+  mirror.name = "m";
+  mirror.url = "http://m";
+  mirror.expires = 1h;
+  ASSERT_TRUE(live_->put_target("a", mirror));
+  live_->end_expired(from_now(59min));
+  start();
+  ASSERT_EQ(live_->running().services[0].mirrors.size(), 1u);
+  EXPECT_TRUE(live_->running().services[0].mirrors[0].put_at);
+  done_.clear();
+  live_->end_expired(from_now(59min));
+  EXPECT_THAT(done_, IsEmpty());
+  live_->end_expired(from_now(61min));
+  EXPECT_THAT(done_, ElementsAre("remove a m"));
+  EXPECT_THAT(live_->running().services[0].mirrors, IsEmpty());
+  start();
+  EXPECT_THAT(live_->running().services[0].mirrors, IsEmpty());
+}
+
+TEST_F(LiveConfigTest, ATargetOfTheFileExpiresAnewWithEachStart) {
+  using namespace std::chrono_literals;
+  file("sample: 100", "url: 'http://c', expires: 1h");
+  start();
+  live_->end_expired(from_now(2h));
+  EXPECT_THAT(done_, ElementsAre("remove a candidate"));
+  EXPECT_FALSE(live_->running().services[0].candidate);
+  start();
+  EXPECT_TRUE(live_->running().services[0].candidate);
+}
+
+TEST_F(LiveConfigTest, ATargetThatIsTheServiceItselfIsRefusedAtRunTimeToo) {
+  shadow::TargetOptions target = *live_->running().services[0].candidate;
+  target.url = "http://127.0.0.1:80";
+  const auto put = live_->put_target("a", target);
+  ASSERT_FALSE(put);
+  EXPECT_THAT(put.error().message(), HasSubstr("is the service itself"));
+  EXPECT_THAT(done_, IsEmpty());
+}
+
+TEST_F(LiveConfigTest, HappensBeforeNeedsOneShard) {
+  const auto with = [](const std::string& shards) {
+    return parse_config("capture: {shards: " + shards +
+                            "}\nservices: [{name: a, ports: [80], order: happens-before}]",
+                        "f.yaml");
+  };
+  EXPECT_TRUE(with("0"));
+  EXPECT_TRUE(with("1"));
+  const auto wrong = with("2");
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message(), HasSubstr("needs one shard"));
+}
+
 }  // namespace
 }  // namespace shadowtap::config
