@@ -59,9 +59,10 @@ std::string what_is_sent(const config::ServiceConfig& service, const shadow::Glo
     names.push_back(fmt::format("{} {}{}", shadow::to_string(target.role), target.url,
                                 target.tls.insecure ? " (certificate NOT verified)" : ""));
   }
-  return fmt::format("{}; sends {}, {}{}, to {}; {}", head, methods(service.select),
+  const bool one_shard = service.dispatch.order == shadow::Order::kHappensBefore;
+  return fmt::format("{}; sends {}, {}{}, to {}; {}{}", head, methods(service.select),
                      share(service.select), rate(service.select, limits), fmt::join(names, ", "),
-                     credentials(targets));
+                     credentials(targets), one_shard ? "; order happens-before, in one shard" : "");
 }
 
 }  // namespace shadowtap

@@ -63,6 +63,7 @@ struct ServiceStatus {
   bool paused = false;
   bool sending_expired = false;
   double effective_sample = 100;  // percent, after ramp and guard
+  std::string order = "connection";
 };
 
 // Where a setting comes from; a default's is not told.
@@ -97,6 +98,7 @@ class Control {
   virtual ~Control() = default;
 
   virtual bool ready(std::string& why_not) const = 0;  // attached; results have a health of their own
+  virtual std::size_t shards() const { return 1; }
   virtual std::vector<ServiceStatus> services() const = 0;
   virtual std::vector<ServiceLedger> ledgers() const = 0;
   virtual CaptureLedger capture() const = 0;

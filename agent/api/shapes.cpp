@@ -113,6 +113,20 @@ json::object to_json(const results::DiffDetail& detail) {
   return out;
 }
 
+namespace {
+
+// Those that were seen, by name.
+template <class Reason, std::size_t N>
+json::object counted(const std::uint64_t (&counts)[N]) {
+  json::object out;
+  for (std::size_t i = 0; i < N; ++i) {
+    if (counts[i] > 0) out[to_string(static_cast<Reason>(i))] = counts[i];
+  }
+  return out;
+}
+
+}  // namespace
+
 json::object to_json(const shadow::TargetStatus& target) {
   json::object out;
   out["role"] = shadow::to_string(target.role);
@@ -125,6 +139,14 @@ json::object to_json(const shadow::TargetStatus& target) {
   out["answered"] = target.answered;
   out["queued"] = target.queued;
   out["in_flight"] = target.in_flight;
+  out["connections_opened"] = target.connections_opened;
+  out["retried"] = target.retried;
+  out["order_waits_cut"] = target.order_waits_cut;
+  out["withdrawn"] = target.withdrawn;
+  out["unmarked_sockets"] = target.mark_failures;
+  out["errors"] = counted<http::AnswerError>(target.errors);
+  out["refused"] = counted<http::Refused>(target.refused);
+  if (target.expires) out["expires"] = to_rfc3339(*target.expires);
   return out;
 }
 

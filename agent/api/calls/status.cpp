@@ -61,6 +61,7 @@ json::object service_json(const ServiceStatus& service, const Sources& sources) 
   out["paused"] = service.paused;
   out["sending_expired"] = service.sending_expired;
   out["effective_sample"] = shown(service.effective_sample);
+  out["order"] = service.order;
   return out;
 }
 
@@ -82,6 +83,7 @@ Response status(const Backend& backend, const Request& request) {
   out["started"] = to_rfc3339(backend.started);
   const std::chrono::duration<double> uptime = backend.now() - backend.started;
   out["uptime_seconds"] = shown(uptime.count());
+  out["shards"] = backend.control.shards();
   const Sources sources = backend.control.sources();
   json::array services;
   for (const ServiceStatus& service : backend.control.services()) {
