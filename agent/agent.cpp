@@ -28,6 +28,7 @@
 #include "agent/ring_source.h"
 #include "agent/rule_expiry.h"
 #include "agent/shadow/resolver.h"
+#include "agent/shadow/service_health.h"
 #include "agent/shadow/shared_limits.h"
 #include "agent/shard.h"
 #include "agent/target_addresses.h"
@@ -43,7 +44,15 @@ constexpr auto kTurn = 100ms;            // of the control thread's timer
 constexpr auto kRefresh = 500ms;         // of what the API shows of shards: it wakes them
 constexpr std::size_t kResultsTurn = 256;  // comparisons taken before the API gets its turn
 
+// What happened before what is known only where both were seen.
+bool needs_one_shard(const config::Config& config) {
+  return std::any_of(config.services.begin(), config.services.end(), [](const auto& service) {
+    return service.dispatch.order == shadow::Order::kHappensBefore;
+  });
+}
+
 std::size_t shard_count(const config::Config& config) {
+  if (needs_one_shard(config)) return 1;
   if (config.capture.shards > 0) return config.capture.shards;
   return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 4);
 }
@@ -84,6 +93,7 @@ struct Agent::Parts {
   std::unique_ptr<shadow::Resolver> resolver = std::make_unique<shadow::Resolver>();
   std::unique_ptr<TargetAddresses> target_addresses;
   std::unique_ptr<shadow::SharedLimits> limits;
+  std::vector<std::unique_ptr<shadow::ServiceHealth>> health;  // by service; none for a file
   std::unique_ptr<capture::Tap> tap;
   std::vector<std::unique_ptr<net::SegmentSource>> sources;
   std::unique_ptr<CompareWorker> worker;
@@ -111,7 +121,8 @@ struct Agent::Parts {
   Result<> open_sources(std::unique_ptr<net::SegmentSource> file);
   Result<> give_up_privileges();
   Result<> make_shards();
-  Result<> make_services(Shard& shard, std::size_t count, std::uint64_t seed);
+  void make_health();
+  Result<> make_services(Shard& shard);
   Result<> serve();
   Result<> start_notifier();
   void tell_of_verdicts();
@@ -158,25 +169,36 @@ Result<> Agent::Parts::give_up_privileges() {
 }
 
 Result<> Agent::Parts::make_shards() {
-  const std::uint64_t seed = std::random_device{}();
+  make_health();
   for (std::size_t i = 0; i < sources.size(); ++i) {
     shards.push_back(std::make_unique<Shard>(
         shard_options(config, i, tap != nullptr), *sources[i], worker.get(),
         [this] { asio::post(io, [this] { take_results(); }); }));
-    if (auto made = make_services(*shards.back(), sources.size(), seed); !made) return made;
+    if (auto made = make_services(*shards.back()); !made) return made;
   }
   return {};
 }
 
-Result<> Agent::Parts::make_services(Shard& shard, std::size_t count, std::uint64_t seed) {
+// A recording's originals were over long ago: nothing that is sent now can hurt them.
+void Agent::Parts::make_health() {
+  if (!tap) return;
+  const std::uint64_t seed = std::random_device{}();
   for (const config::ServiceConfig& service : config.services) {
+    health.push_back(std::make_unique<shadow::ServiceHealth>(
+        service.dispatch, sources.size(), seed, std::chrono::steady_clock::now()));
+  }
+}
+
+Result<> Agent::Parts::make_services(Shard& shard) {
+  for (std::size_t s = 0; s < config.services.size(); ++s) {
+    const config::ServiceConfig& service = config.services[s];
     shadow::ServiceContext context;
     context.name = service.name;
     context.shard = static_cast<std::uint16_t>(shards.size() - 1);
-    context.shards = static_cast<std::uint16_t>(count);
+    context.shards = static_cast<std::uint16_t>(sources.size());
     context.limits = limits.get();
     context.resolver = resolver.get();
-    context.seed = seed;
+    context.health = health.empty() ? nullptr : health[s].get();
     auto dispatcher = shadow::make_dispatcher(shard.io(), context, service.select, service.dispatch,
                                               service.targets(), shard.answers());
     if (!dispatcher) return dispatcher.error();
@@ -233,7 +255,7 @@ void Agent::Parts::end_rules(WallTime now) {
   rules_as_of = now;
 }
 
-// What the ramp waits for: the share of mismatches and errors since the last look.
+// What the ramp waits for: mismatches and errors since the last look.
 void Agent::Parts::feed_ramps() {
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> now;  // trouble, all
   for (const results::RouteMetrics& route : results->metrics()) {
@@ -246,13 +268,14 @@ void Agent::Parts::feed_ramps() {
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const auto [trouble, all] = now[config.services[s].name];
     auto& [trouble_before, all_before] = judged[config.services[s].name];
-    if (all <= all_before) continue;
-    const double share = static_cast<double>(trouble - trouble_before) /
-                         static_cast<double>(all - all_before);
+    const bool forgotten = all < all_before || trouble < trouble_before;  // DELETE results
+    const std::uint64_t more_trouble = forgotten ? 0 : trouble - trouble_before;
+    const std::uint64_t more = forgotten ? 0 : all - all_before;
     trouble_before = trouble;
     all_before = all;
+    if (more == 0) continue;
     for (auto& shard : shards) {
-      shard->post([s, share](Shard& on) { on.dispatcher(s).observe_trouble(share); });
+      shard->post([=](Shard& on) { on.dispatcher(s).observe_trouble(more_trouble, more); });
     }
   }
 }
@@ -294,6 +317,7 @@ void Agent::Parts::turn() {
   const Time now = std::chrono::steady_clock::now();
   results->tick(WallTime(std::chrono::system_clock::now()));
   tell_of_verdicts();
+  for (const auto& service : health) service->decide(now);
   if (now >= next_refresh) {
     next_refresh = now + kRefresh;
     control->refresh();
@@ -306,6 +330,7 @@ void Agent::Parts::turn() {
   if (now >= next_second) {
     next_second = now + 1s;
     end_rules(WallTime(std::chrono::system_clock::now()));
+    live->end_expired(WallTime(std::chrono::system_clock::now()));
     feed_ramps();
     if (each_second) each_second();
   }
@@ -340,7 +365,7 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
     sources.recording->tell(parts->shards.front()->exchanges());
   }
   parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
-                                                 parts->shards);
+                                                 parts->shards, parts->health);
   parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);
   parts->effects = make_effects(*parts->live, parts->shards, *parts->results);
   parts->live->set_effects(parts->effects);

@@ -6,6 +6,7 @@
 
 #include "agent/capture/tap.h"
 #include "agent/results/sample_of.h"
+#include "agent/shadow/service_health.h"
 #include "agent/shard.h"
 
 namespace shadowtap {
@@ -82,11 +83,13 @@ std::string outcome_of(const results::Ending& ending) {
 }  // namespace
 
 LiveControl::LiveControl(config::LiveConfig& config, boost::asio::io_context& io,
-                         capture::Tap* tap, std::vector<std::unique_ptr<Shard>>& shards)
+                         capture::Tap* tap, std::vector<std::unique_ptr<Shard>>& shards,
+                         const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health)
     : config_(config),
       io_(io),
       tap_(tap),
       shards_(shards),
+      health_(health),
       redactor_(config.running().redaction),
       snapshots_(shards.size(), std::vector<Snapshot>(config.running().services.size())),
       paused_(config.running().services.size(), false) {
@@ -102,7 +105,7 @@ void LiveControl::refresh() {
       for (std::size_t s = 0; s < services; ++s) {
         const shadow::Dispatcher& dispatcher = shard.dispatcher(s);
         fresh[s] = {dispatcher.status(), dispatcher.effective_sample(),
-                    dispatcher.sending_expired(), dispatcher.impact()};
+                    dispatcher.sending_expired()};
       }
       boost::asio::post(io_, [this, i, fresh = std::move(fresh)]() mutable {
         snapshots_[i] = std::move(fresh);
@@ -133,6 +136,7 @@ std::vector<api::ServiceStatus> LiveControl::services() const {
     status.ports = config_.running().services[s].ports;
     status.attachments = attachments;
     status.paused = paused_[s];
+    status.order = shadow::to_string(config_.running().services[s].dispatch.order);
     for (const auto& of_shard : snapshots_) {
       merge(status.targets, of_shard[s].targets);
       status.sending_expired |= of_shard[s].sending_expired;
@@ -181,19 +185,27 @@ std::vector<double> LiveControl::ring_fill() const {
   return fill;
 }
 
-// Off windows are the same in every shard, so the shard with the most windows speaks.
+// One answer for all services: that of the one which is worst off.
 api::Impact LiveControl::impact() const {
-  shadow::ImpactReport best;
-  for (const auto& of_shard : snapshots_) {
-    for (const Snapshot& snapshot : of_shard) {
-      if (snapshot.impact.windows >= best.windows) best = snapshot.impact;
-    }
+  using Verdict = shadow::ImpactReport::Verdict;
+  static constexpr auto kBadness = [](Verdict verdict) {
+    return verdict == Verdict::kHarm ? 2 : verdict == Verdict::kUnknown ? 1 : 0;
+  };
+  shadow::ImpactReport worst;
+  worst.interval = "a recording has none";
+  std::string name;
+  for (std::size_t s = 0; s < health_.size(); ++s) {
+    shadow::ImpactReport report = health_[s]->impact();
+    if (s > 0 && kBadness(report.verdict) <= kBadness(worst.verdict)) continue;
+    worst = std::move(report);
+    name = services_[s];
   }
+  if (health_.size() > 1) worst.interval = name + ": " + worst.interval;
   const auto side = [](const shadow::ImpactSide& from) {
     return api::ImpactSide{from.p50_ms, from.p99_ms, from.error_share, from.exchanges};
   };
-  return {side(best.with_shadows), side(best.without_shadows), best.interval,
-          shadow::to_string(best.verdict)};
+  return {side(worst.with_shadows), side(worst.without_shadows), worst.interval,
+          shadow::to_string(worst.verdict)};
 }
 
 api::Cost LiveControl::cost() const {

@@ -2,7 +2,7 @@
 // where they are; what only a shard's thread may read arrives as a snapshot it was asked
 // for before; changes are posted.
 //
-// Control thread. Does not own the shards or the tap.
+// Control thread. Does not own the shards, their services' health or the tap.
 #pragma once
 
 #include <functional>
@@ -24,18 +24,23 @@ namespace shadowtap {
 namespace capture {
 class Tap;
 }
+namespace shadow {
+class ServiceHealth;
+}
 class Shard;
 
 class LiveControl : public api::Control {
  public:
   // `tap` is null when files are replayed.
   LiveControl(config::LiveConfig& config, boost::asio::io_context& io, capture::Tap* tap,
-              std::vector<std::unique_ptr<Shard>>& shards);
+              std::vector<std::unique_ptr<Shard>>& shards,
+              const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health);
 
   // Asks every shard for a snapshot; it arrives on this thread.
   void refresh();
 
   bool ready(std::string& why_not) const override;
+  std::size_t shards() const override { return shards_.size(); }
   std::vector<api::ServiceStatus> services() const override;
   std::vector<api::ServiceLedger> ledgers() const override;
   api::CaptureLedger capture() const override;
@@ -59,7 +64,6 @@ class LiveControl : public api::Control {
     std::vector<shadow::TargetStatus> targets;
     double effective_sample = 0;
     bool sending_expired = false;
-    shadow::ImpactReport impact;
   };
 
   std::vector<std::size_t> chosen(const std::string& service) const;
@@ -68,6 +72,7 @@ class LiveControl : public api::Control {
   boost::asio::io_context& io_;
   capture::Tap* tap_;
   std::vector<std::unique_ptr<Shard>>& shards_;
+  const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health_;  // empty: a recording
   results::Redactor redactor_;
   std::vector<std::string> services_;  // names; they do not change while the agent runs
   std::vector<std::vector<Snapshot>> snapshots_;  // [shard][service]

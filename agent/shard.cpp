@@ -205,6 +205,7 @@ void Shard::settle(OpenExchange& open) {
 std::optional<results::Ending> Shard::ending_of(Slot& slot) {
   if (const auto* refused = std::get_if<http::Refused>(&*slot.outcome)) return *refused;
   if (const auto* reason = std::get_if<http::NotComparable>(&*slot.outcome)) return *reason;
+  if (const auto* skipped = std::get_if<http::Skipped>(&*slot.outcome)) return *skipped;
   if (slot.answer()->ok()) return std::nullopt;
   return results::ShadowError{slot.answer()->error};
 }

@@ -62,6 +62,14 @@ std::optional<std::string> string_at(const boost::json::value& document,
   return std::string(at->get_string());
 }
 
+// What may stand anywhere in a request without ending a line, a URL's part, a cookie or a
+// JSON string: a target decides what it hands out, not what else its requests say.
+bool is_harmless(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    return c > ' ' && c < '\x7f' && std::string_view("\"\\;,&?#").find(c) == std::string_view::npos;
+  });
+}
+
 boost::json::value parse_body(const http::Response& response) {
   const auto coding = response.headers.find("content-encoding").value_or("");
   const http::DecodedBody body = http::decode_body(coding, response.body.bytes, kMaxJson);
@@ -90,6 +98,7 @@ HandedOut handed_out(const http::Response& response, const std::vector<SessionAl
 void AliasTable::learn(const HandedOut& original, const HandedOut& own) {
   for (std::size_t i = 0; i < std::min(original.size(), own.size()); ++i) {
     if (!original[i] || !own[i] || original[i]->empty() || *original[i] == *own[i]) continue;
+    if (!is_harmless(*own[i])) continue;
     if (pairs_.size() >= kMaxPairs) forget_oldest();
     const auto [pair, fresh] = pairs_.insert_or_assign(*original[i], *own[i]);
     if (!fresh) continue;

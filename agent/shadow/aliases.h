@@ -4,7 +4,8 @@
 // Rules name where such values stand. A pair is learned when both answers to one
 // exchange are there; from then on the target sees its own value wherever a client sends
 // the original's: in the named cookie whatever it looks like, and elsewhere (headers,
-// URL, small bodies) where it is at least kMinFreeText long. Bounded, oldest out first.
+// URL, small bodies) where it is at least kMinFreeText long. A target's value that could
+// change the meaning of what surrounds it is not learned. Bounded, oldest out first.
 // Pure; not thread-safe; one per target of a lane.
 #pragma once
 

@@ -27,18 +27,16 @@ Connection::Connection(boost::asio::io_context& io, Owner& owner,
       tls_(std::move(tls)),
       parser_(limits.parser) {}
 
-void Connection::open(std::vector<SocketAddress> addresses, std::size_t first, Time now) {
+void Connection::open(std::vector<SocketAddress> addresses, Time now) {
   addresses_ = std::move(addresses);
-  addresses_left_ = addresses_.size();
-  next_address_ = first;
   opening_since_ = now;
-  try_next_address();
+  try_next_address(now);
 }
 
-void Connection::try_next_address() {
-  if (addresses_left_ == 0) return close(http::AnswerError::kConnect);
-  --addresses_left_;
-  peer_ = addresses_[next_address_++ % addresses_.size()];
+void Connection::try_next_address(Time now) {
+  if (next_address_ == addresses_.size()) return close(http::AnswerError::kConnect);
+  peer_ = addresses_[next_address_++];
+  trying_since_ = now;
   boost::system::error_code error;
   socket_.close(error);
   const bool tcp = peer_.family() != AF_UNIX;
@@ -54,13 +52,17 @@ void Connection::try_next_address() {
   }
   socket_.non_blocking(true, error);
   socket_.async_connect(stream_protocol::endpoint(&peer_.storage, peer_.size),
-                        [self = shared_from_this()](boost::system::error_code failed) {
-                          if (self->state_ == State::kConnecting) self->on_connected(!failed);
+                        [self = shared_from_this(),
+                         attempt = next_address_](boost::system::error_code failed) {
+                          const bool current = attempt == self->next_address_;
+                          if (current && self->state_ == State::kConnecting) {
+                            self->on_connected(!failed);
+                          }
                         });
 }
 
 void Connection::on_connected(bool connected) {
-  if (!connected) return try_next_address();
+  if (!connected) return try_next_address(clock_now());
   wire_.attach(socket_.native_handle(), tls_.get());
   if (!tls_) return become_ready();
   state_ = State::kShaking;
@@ -249,9 +251,19 @@ bool Connection::hung_up() {
   return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
+// One address that swallows everything must not use up the time of the others.
+void Connection::try_another_address(Time now) {
+  if (state_ != State::kConnecting || next_address_ == addresses_.size()) return;
+  const auto part = limits_.connect_timeout / static_cast<std::int64_t>(addresses_.size());
+  if (now - trying_since_ >= part) try_next_address(now);
+}
+
 bool Connection::overdue(Time now) {
   if (state_ == State::kConnecting || state_ == State::kShaking) {
-    if (now - opening_since_ < limits_.connect_timeout) return false;
+    if (now - opening_since_ < limits_.connect_timeout) {
+      try_another_address(now);
+      return false;
+    }
     close(state_ == State::kShaking ? http::AnswerError::kTls : http::AnswerError::kConnect);
     return true;
   }

@@ -2,7 +2,7 @@
 //
 //   state       | event                     | next
 //   connecting  | connected                 | shaking (TLS) or ready
-//   connecting  | address refused           | connecting (next address) or closed{connect}
+//   connecting  | address refused or silent | connecting (next address) or closed{connect}
 //   shaking     | handshake done / failed   | ready / closed{tls}
 //   ready       | send()                    | busy
 //   ready       | readable (bytes or FIN)   | closed (the target hung up)
@@ -35,6 +35,7 @@ struct Flight {
   http::ExchangeId id = 0;
   std::string method;
   std::string bytes;
+  bool only_once = false;  // must never be sent a second time
   bool retried = false;
   std::uint32_t redirects = 0;
 };
@@ -70,8 +71,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(boost::asio::io_context& io, Owner& owner, const ConnectionLimits& limits,
              std::shared_ptr<TlsContext> tls);
 
-  // Tries the addresses from the `first` on, round.
-  void open(std::vector<SocketAddress> addresses, std::size_t first, Time now);
+  // Tries the addresses in their order, each for its part of the connect timeout.
+  void open(std::vector<SocketAddress> addresses, Time now);
   // When ready: at once. While it is being opened: as soon as it is ready.
   void send(Flight flight);
   // Ready, but the target has closed it and the event has not come yet.
@@ -93,7 +94,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   enum class State : std::uint8_t { kConnecting, kShaking, kReady, kBusy, kClosed };
 
-  void try_next_address();
+  void try_next_address(Time now);
+  void try_another_address(Time now);
   void on_connected(bool connected);
   void shake();
   void become_ready();
@@ -117,10 +119,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   State state_ = State::kConnecting;
 
   std::vector<SocketAddress> addresses_;
-  std::size_t next_address_ = 0;
-  std::size_t addresses_left_ = 0;
+  std::size_t next_address_ = 0;  // also tells attempts apart
   SocketAddress peer_;
   Time opening_since_;
+  Time trying_since_;  // this address
   Time opened_at_;
   Time idle_since_;
 

@@ -23,12 +23,15 @@
 
 namespace shadowtap::shadow {
 
-class Resolver;      // agent/shadow/resolver.h
-class SharedLimits;  // agent/shadow/shared_limits.h
+class Resolver;       // agent/shadow/resolver.h
+class ServiceHealth;  // agent/shadow/service_health.h
+class SharedLimits;   // agent/shadow/shared_limits.h
 
 // What a target made of one request. NotComparable: withdrawn before it was sent, because
 // the original will not come (`send: response`), the middleware dropped it, or we stop.
-using TargetOutcome = std::variant<http::Answer, http::Refused, http::NotComparable>;
+// Skipped: paused while it waited, or what rewriting made of it must not be sent.
+using TargetOutcome =
+    std::variant<http::Answer, http::Refused, http::NotComparable, http::Skipped>;
 
 class AnswerSink {
  public:
@@ -113,19 +116,20 @@ class Dispatcher {
   // The original ended (answered or lost): happens-before and `send: response` wait for it.
   virtual void original_ended(const http::Exchange& exchange, bool complete) = 0;
 
-  // Feeds the guard: the original's latency and status at the tap, also of exchanges
-  // that were not selected.
+  // Feeds guard and impact: the original's latency and status at the tap, also of
+  // exchanges that were not selected.
   virtual void observe(Duration latency, int status, Time now) = 0;
 
-  // Timers: staleness, order_wait, breaker, ramp, guard. Called about every 10 ms.
+  // Timers: staleness, order_wait, breaker, ramp. Called about every 10 ms.
   virtual void tick(Time now) = 0;
 
   // Sends a kept request to candidate and secondary once more, outside sampling and
   // order, through the same decision about side effects. Answers come as for submit().
   virtual Submitted resend(const http::Exchange& exchange) = 0;
 
-  // Feeds the ramp: (mismatch + error) / compared of late, from results.
-  virtual void observe_trouble(double share) = 0;
+  // Feeds the ramp, from results: comparisons since the last call, and how many of them
+  // were mismatches or errors.
+  virtual void observe_trouble(std::uint64_t trouble, std::uint64_t all) = 0;
 
   virtual void set_paused(bool paused) = 0;
   virtual Result<> apply(const SelectOptions& select) = 0;
@@ -134,7 +138,6 @@ class Dispatcher {
   virtual std::vector<TargetStatus> status() const = 0;
   virtual double effective_sample() const = 0;  // percent, after ramp and guard
   virtual bool sending_expired() const = 0;
-  virtual ImpactReport impact() const = 0;
   virtual std::optional<MiddlewareStatus> middleware() const = 0;
 
   // Refuses what is queued, closes idle connections, answers what is in flight as reset.
@@ -148,7 +151,7 @@ struct ServiceContext {
   std::uint16_t shards = 1;        // service rates are split evenly
   SharedLimits* limits = nullptr;  // none: no limits over all targets
   Resolver* resolver = nullptr;    // none: literal addresses and Unix sockets only
-  std::uint64_t seed = 0;          // the same in all shards: random off windows agree
+  ServiceHealth* health = nullptr;  // none: a recording, whose originals feel nothing
 };
 
 // Fails on a URL, pattern, file or certificate that cannot be used; never because a

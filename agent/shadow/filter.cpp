@@ -3,11 +3,12 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "agent/base/text.h"
 #include "agent/shadow/hash.h"
+#include "agent/shadow/overrides.h"
+#include "agent/shadow/path_forms.h"
 
 namespace shadowtap::shadow {
 namespace {
@@ -16,13 +17,12 @@ namespace {
 constexpr const char* kBuiltInDeny =
     "(?i)(log[-_]?out|sign[-_]?out|unsubscribe|confirm|verify)";
 
-// Frameworks take the method from here; a GET that says DELETE is a DELETE.
-constexpr std::array<std::string_view, 3> kMethodOverrides{
-    "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"};
-
 std::unique_ptr<re2::RE2> compile_pattern(const std::string& text, Result<>& outcome) {
   re2::RE2::Options options;
   options.set_log_errors(false);
+  // Bytes, not characters: "." must match what is no UTF-8, and a line feed, too.
+  options.set_encoding(re2::RE2::Options::EncodingLatin1);
+  options.set_dot_nl(true);
   auto pattern = std::make_unique<re2::RE2>(text, options);
   if (!pattern->ok()) outcome = plain_error("pattern '" + text + "': " + pattern->error());
   return pattern;
@@ -32,42 +32,10 @@ bool found(const re2::RE2& pattern, std::string_view text) {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), pattern);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = i + 2 < text.size() && text[i] == '%' ? hex_digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    if (low < 0) {
-      out.push_back(text[i]);
-      continue;
-    }
-    out.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  return out;
-}
-
-std::string_view without_origin(std::string_view target) {
-  const auto scheme = target.find("://");
-  if (target.starts_with('/') || scheme == std::string_view::npos) return target;
-  const auto slash = target.find('/', scheme + 3);
-  return slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
-}
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return out;
+// A pattern leads to the path it seems to lead to, and to the one it really leads to.
+bool leads_through(const re2::RE2& pattern, const PathForms& path) {
+  return found(pattern, path.raw()) &&
+         (path.leads_to() == nullptr || found(pattern, *path.leads_to()));
 }
 
 }  // namespace
@@ -131,75 +99,130 @@ Result<> Filter::compile(const SelectOptions& options) {
   return outcome;
 }
 
+// What a request may do, wherever it comes from.
+std::optional<http::Skipped> Filter::unsafe(const http::Request& request) const {
+  const PathForms path(request.target);
+  if (!methods_allowed(request, path)) return http::Skipped::kMethod;
+  if (!listed_allowed(path) || denied(request.target, path)) return http::Skipped::kPath;
+  for (const std::string_view target : overriding_targets(request)) {
+    if (denied(target, PathForms(target))) return http::Skipped::kPath;
+  }
+  return std::nullopt;
+}
+
 Decision Filter::decide_resend(const http::Request& request) const {
   if (request.headers.find(kShadowHeader)) return http::Skipped::kOwnTraffic;
-  const std::string_view path = path_of(request.target);
-  if (!method_allowed(request.method, path)) return http::Skipped::kMethod;
-  for (const std::string_view name : kMethodOverrides) {
-    const auto value = request.headers.find(name);
-    if (value && !method_allowed(upper(*value), path)) return http::Skipped::kMethod;
-  }
-  if (!path_allowed(request.target)) return http::Skipped::kPath;
+  if (const auto reason = unsafe(request)) return *reason;
   if (!request.body.whole() || request.body.size > max_request_body_) {
     return http::Refused::kBodyTooLarge;
   }
+  if (!conditions_hold(request, false)) return http::Skipped::kPath;
   return Send{};
+}
+
+Decision Filter::decide_changed(const http::Request& request) const {
+  if (request.headers.find(kShadowHeader)) return http::Skipped::kOwnTraffic;
+  if (const auto reason = unsafe(request)) return *reason;
+  if (!conditions_hold(request, true)) return http::Skipped::kPath;
+  return Send{};
+}
+
+bool Filter::may_follow(const http::Request& request) const {
+  return !unsafe(request) && conditions_hold(request, true);
+}
+
+bool Filter::may_become(std::string_view target) const {
+  return !denied(target, PathForms(target));
 }
 
 Decision Filter::decide(const http::Exchange& exchange, double sample_percent, Time now) {
   const Decision allowed = decide_resend(exchange.request);
   if (!std::holds_alternative<Send>(allowed)) return allowed;
-  if (!conditions_hold(exchange.request)) return http::Skipped::kPath;
   if (!sampled(exchange, sample_percent)) return http::Skipped::kSampled;
   if (!rate_.take(now)) return http::Skipped::kRateRule;
   return Send{};
 }
 
-bool Filter::method_allowed(std::string_view method, std::string_view path) const {
+bool Filter::methods_allowed(const http::Request& request, const PathForms& path) const {
+  if (!method_allowed(request.method, path)) return false;
+  const std::vector<std::string> others = overriding_methods(request);
+  return std::all_of(others.begin(), others.end(), [&](const std::string& method) {
+    return method_allowed(method, path);
+  });
+}
+
+bool Filter::method_allowed(std::string_view method, const PathForms& path) const {
   if (method == "CONNECT") return false;
   const auto names = [method](const std::vector<std::string>& list) {
     return std::find(list.begin(), list.end(), method) != list.end();
   };
   if (allow_side_effects_ || names(methods_)) return true;
   return std::any_of(side_effects_.begin(), side_effects_.end(), [&](const MethodRule& rule) {
-    return names(rule.methods) && found(*rule.path.compiled, path);
+    return names(rule.methods) && leads_through(*rule.path.compiled, path);
   });
 }
 
-// Decoded as well, as the service will: "/log%6Fut" is a way to log out.
-bool Filter::path_allowed(std::string_view target) const {
-  const std::string decoded = percent_decoded(without_origin(target));
-  const std::string_view path = path_of(target);
-  const std::string_view decoded_path = path_of(decoded);
+bool Filter::listed_allowed(const PathForms& path) const {
+  return allow_.empty() ||
+         std::any_of(allow_.begin(), allow_.end(), [&](const Pattern& pattern) {
+           return leads_through(*pattern.compiled, path);
+         });
+}
+
+// Decoded as well, as the service will: "/log%6Fut" is a way to log out. Each word of the
+// built-in list needs a rule that names it.
+bool Filter::denied(std::string_view target, const PathForms& path) const {
   for (const Pattern& pattern : deny_) {
-    if (found(*pattern.compiled, path) || found(*pattern.compiled, decoded_path)) return false;
+    if (path.any([&](std::string_view form) { return found(*pattern.compiled, form); })) {
+      return true;
+    }
   }
+  std::string_view text = without_origin(target);
+  std::string decoded;
+  if (text.find('%') != std::string_view::npos) text = decoded = percent_decoded(text);
+  re2::StringPiece rest(text.data(), text.size());
   re2::StringPiece word;
-  const bool listed = re2::RE2::PartialMatch(decoded, *built_in_deny_, &word);
-  const std::string named = to_lower(std::string_view(word.data(), word.size()));
+  while (re2::RE2::FindAndConsume(&rest, *built_in_deny_, &word)) {
+    if (!named_by_a_rule({word.data(), word.size()}, path.raw())) return true;
+  }
+  return false;
+}
+
+bool Filter::named_by_a_rule(std::string_view word, std::string_view path) const {
+  const std::string named = to_lower(word);
   const auto names_it = [&](const Pattern& pattern) {
     return pattern.text.find(named) != std::string::npos && found(*pattern.compiled, path);
   };
-  if (listed && std::none_of(allow_.begin(), allow_.end(), names_it) &&
-      std::none_of(side_effects_.begin(), side_effects_.end(),
-                   [&](const MethodRule& rule) { return names_it(rule.path); })) {
-    return false;
-  }
-  return allow_.empty() ||
-         std::any_of(allow_.begin(), allow_.end(),
-                     [&](const Pattern& pattern) { return found(*pattern.compiled, path); });
+  return std::any_of(allow_.begin(), allow_.end(), names_it) ||
+         std::any_of(side_effects_.begin(), side_effects_.end(),
+                     [&](const MethodRule& rule) { return names_it(rule.path); });
 }
 
-bool Filter::conditions_hold(const http::Request& request) const {
-  for (const Condition& condition : conditions_) {
-    bool matched = false;
-    for (std::size_t i = 0; i < request.headers.size() && !matched; ++i) {
-      matched = equal_ignoring_case(request.headers.name(i), condition.name) &&
-                found(*condition.pattern, request.headers.value(i));
+// An absolute form's host counts as a Host line does (RFC 9112 section 3.2.2), and where
+// there are several, each must do.
+bool Filter::condition_holds(const Condition& condition, const http::Request& request) const {
+  const bool host = equal_ignoring_case(condition.name, "host");
+  std::size_t lines = 0;
+  std::size_t matches = 0;
+  const auto look_at = [&](std::string_view value) {
+    ++lines;
+    matches += found(*condition.pattern, value);
+  };
+  for (std::size_t i = 0; i < request.headers.size(); ++i) {
+    if (equal_ignoring_case(request.headers.name(i), condition.name)) {
+      look_at(request.headers.value(i));
     }
-    if (matched == condition.deny) return false;
   }
-  return true;
+  const std::string_view authority = authority_of(request.target);
+  if (host && !authority.empty()) look_at(authority);
+  if (condition.deny) return matches == 0;
+  return host ? matches > 0 && matches == lines : matches > 0;
+}
+
+bool Filter::conditions_hold(const http::Request& request, bool only_denying) const {
+  return std::all_of(conditions_.begin(), conditions_.end(), [&](const Condition& condition) {
+    return (only_denying && !condition.deny) || condition_holds(condition, request);
+  });
 }
 
 bool Filter::sampled(const http::Exchange& exchange, double percent) const {
@@ -212,11 +235,6 @@ bool Filter::sampled(const http::Exchange& exchange, double percent) const {
     value = cookie_of(exchange.request.headers, sample_name_);
   if (value) hash = hash_text(*value);
   return unit_interval(hash) * 100 < percent;
-}
-
-std::string_view path_of(std::string_view target) {
-  const std::string_view local = without_origin(target);
-  return local.substr(0, local.find_first_of("?#"));
 }
 
 std::optional<std::string_view> cookie_of(const http::HeaderList& headers,

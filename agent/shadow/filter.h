@@ -1,10 +1,12 @@
 // The one decision about what may leave this host. Every way of sending (live, replay
-// from a file, re-send of a kept sample) asks here and nowhere else.
+// from a file, re-send of a kept sample, what the middleware gave back, a redirect) asks
+// here and nowhere else.
 //
 // Unsafe by default is everything but GET, HEAD and OPTIONS: another method passes only
 // if a rule names it, CONNECT never. Paths on the built-in list (log out, unsubscribe,
-// confirm, …) pass only if a rule's own text names the word. Knows no targets, sockets
-// or clocks. Not thread-safe; one per dispatcher.
+// confirm, …) pass only if a rule's own text names the word. A request is taken to be all
+// that a server may take it to be: PathForms, overrides.h. Knows no targets, sockets or
+// clocks. Not thread-safe; one per dispatcher.
 #pragma once
 
 #include <memory>
@@ -24,6 +26,8 @@ class RE2;
 }
 
 namespace shadowtap::shadow {
+
+class PathForms;
 
 // Carried by every request we send; a request that has it is never sent again.
 inline constexpr std::string_view kShadowHeader = "X-Shadowtap";
@@ -46,6 +50,17 @@ class Filter {
   // nothing of sampling and rate.
   Decision decide_resend(const http::Request& request) const;
 
+  // For one that was decided and then changed: by the middleware. What it no longer is
+  // does not matter, what it became does.
+  Decision decide_changed(const http::Request& request) const;
+
+  // Whether one that carries our header may go to where a redirect leads.
+  bool may_follow(const http::Request& request) const;
+
+  // Whether rewriting may lead a request that was decided to this target: allow lists speak
+  // of what was captured, the deny lists also of what is sent.
+  bool may_become(std::string_view target) const;
+
  private:
   struct Pattern;
   struct Condition;
@@ -53,9 +68,14 @@ class Filter {
 
   explicit Filter(const SelectOptions& options, double share_of_rate);
   Result<> compile(const SelectOptions& options);
-  bool method_allowed(std::string_view method, std::string_view path) const;
-  bool path_allowed(std::string_view target) const;
-  bool conditions_hold(const http::Request& request) const;
+  std::optional<http::Skipped> unsafe(const http::Request& request) const;
+  bool methods_allowed(const http::Request& request, const PathForms& path) const;
+  bool method_allowed(std::string_view method, const PathForms& path) const;
+  bool listed_allowed(const PathForms& path) const;
+  bool denied(std::string_view target, const PathForms& path) const;
+  bool named_by_a_rule(std::string_view word, std::string_view path) const;
+  bool condition_holds(const Condition& condition, const http::Request& request) const;
+  bool conditions_hold(const http::Request& request, bool only_denying) const;
   bool sampled(const http::Exchange& exchange, double percent) const;
 
   std::vector<std::string> methods_;
@@ -71,8 +91,6 @@ class Filter {
   TokenBucket rate_;
 };
 
-// The path of a request target, without query; of an absolute form, what follows the host.
-std::string_view path_of(std::string_view target);
 // A cookie's value in a Cookie line, or nothing.
 std::optional<std::string_view> cookie_of(const http::HeaderList& headers,
                                           std::string_view name);

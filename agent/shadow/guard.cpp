@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/shadow/hash.h"
-
 namespace shadowtap::shadow {
 namespace {
 
@@ -21,46 +19,51 @@ constexpr Duration kMaxRest = 60s;
 constexpr double kLeastShare = 1.0 / 16;
 constexpr std::array<double, 2> kQuantiles{0.9, 0.99};
 
+void add(const Seen& more, Seen& to) {
+  to.latency.add(more.latency);
+  to.errors += more.errors;
+}
+
 }  // namespace
 
-void Guard::observe(Duration latency, bool error, bool shadows_on, Time now) {
-  if (!shadows_on) {
-    if (now - off_halved_ > kOffHalfLife) {
-      off_.halve();
-      off_errors_ /= 2;
-      off_halved_ = now;
-    }
-    off_.add(latency);
-    if (error) ++off_errors_;
-    if (share_ > 0) return;
-  }
+void Guard::observe(const Seen& on, const Seen& off, Time now) {
+  learn_off(off, now);
   if (window_start_ == Time{}) window_start_ = now;
-  window_.add(latency);
-  if (error) ++window_errors_;
+  add(on, window_);
+  if (share_ == 0) add(off, window_);
   const Duration age = now - window_start_;
-  const bool enough = (age >= kMinWindow && window_.count() >= kManySamples) ||
-                      (age >= kMediumWindow && window_.count() >= kMediumSamples);
+  const std::uint64_t count = window_.latency.count();
+  const bool enough = (age >= kMinWindow && count >= kManySamples) ||
+                      (age >= kMediumWindow && count >= kMediumSamples);
   if (enough || age >= kMaxWindow) close_window(now);
 }
 
+void Guard::learn_off(const Seen& off, Time now) {
+  if (now - off_halved_ > kOffHalfLife) {
+    off_.latency.halve();
+    off_.errors /= 2;
+    off_halved_ = now;
+  }
+  add(off, off_);
+}
+
 void Guard::close_window(Time now) {
-  const std::uint64_t count = window_.count();
+  const std::uint64_t count = window_.latency.count();
   if (count >= kFewSamples) {
     const std::size_t which = count >= kManySamples ? 1 : 0;
-    const double high = in_milliseconds(window_.quantile(kQuantiles[which]));
-    const double errors = static_cast<double>(window_errors_) / static_cast<double>(count);
+    const double high = in_milliseconds(window_.latency.quantile(kQuantiles[which]));
+    const double errors = window_.error_share();
     const bool is_worse = worse(high, errors, which);
     worse_in_a_row_ = is_worse ? worse_in_a_row_ + 1 : 0;
-    if (!is_worse) learn(high, errors, which, 0.1);
-    if (is_worse && share_ == 0) learn(high, errors, which, 0.3);
+    if (!is_worse && share_ == 1) learn(high, errors, which, 0.1);
+    if (share_ == 0) learn(high, errors, which, 0.3);
     if (worse_in_a_row_ >= 2) {
       lower(now);
     } else if (!is_worse) {
       raise(now);
     }
   }
-  window_.clear();
-  window_errors_ = 0;
+  window_ = {};
   window_start_ = now;
 }
 
@@ -68,9 +71,9 @@ bool Guard::worse(double high_ms, double errors, std::size_t which) const {
   double base_ms = baseline_.ms[which];
   double base_errors = baseline_.errors;
   bool known = baseline_.known && base_ms > 0;
-  if (off_.count() >= kMinOff && share_ > 0) {
-    base_ms = in_milliseconds(off_.quantile(kQuantiles[which]));
-    base_errors = static_cast<double>(off_errors_) / static_cast<double>(off_.count());
+  if (off_.latency.count() >= kMinOff && share_ > 0) {
+    base_ms = in_milliseconds(off_.latency.quantile(kQuantiles[which]));
+    base_errors = off_.error_share();
     known = true;
   }
   return known && (high_ms > 2 * base_ms + 5 || errors > 2 * base_errors + 0.05);
@@ -102,10 +105,6 @@ void Guard::raise(Time now) {
   }
   share_ = std::min(1.0, share_ * 1.25);
   if (share_ == 1) rest_ = 5s;
-}
-
-bool Guard::admits(http::ExchangeId id) const {
-  return share_ >= 1 || unit_interval(mix(id ^ 0x6a2d)) < share_;
 }
 
 }  // namespace shadowtap::shadow

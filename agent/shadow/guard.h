@@ -8,26 +8,26 @@
 //   calm, share 0           | 1/16, after a rest that doubles each time
 //
 // The baseline is what was seen while shadows were off (OffWindows, pause) where that is
-// enough, else a slow average of calm windows. While the share is 0 it follows what is
-// seen: if the service stays slow without us, that is its new normal.
-// Pure; time is an argument. Not thread-safe; one per dispatcher.
+// enough, else a slow average of calm windows. Not of those with a lowered share: step by
+// step it would get used to the harm. While the share is 0 it follows what is seen: if the
+// service stays slow without us, that is its new normal.
+// Pure; time is an argument. Not thread-safe; one per service (ServiceHealth).
 #pragma once
 
 #include <array>
 
-#include "agent/http/exchange.h"
-#include "agent/shadow/latency_histogram.h"
+#include "agent/base/time.h"
+#include "agent/shadow/seen.h"
 
 namespace shadowtap::shadow {
 
 class Guard {
  public:
-  // `shadows_on`: whether shadows were being sent while this exchange ran.
-  void observe(Duration latency, bool error, bool shadows_on, Time now);
+  // What ended since the last call, with shadows being sent and without.
+  void observe(const Seen& on, const Seen& off, Time now);
 
   // Of the requests, 0 to 1.
   double share() const { return share_; }
-  bool admits(http::ExchangeId id) const;
 
  private:
   struct Baseline {  // of the 0.9- and 0.99-quantile
@@ -36,6 +36,7 @@ class Guard {
     bool known = false;
   };
 
+  void learn_off(const Seen& off, Time now);
   void close_window(Time now);
   bool worse(double high_ms, double errors, std::size_t which) const;
   void learn(double high_ms, double errors, std::size_t which, double weight);
@@ -43,11 +44,9 @@ class Guard {
   void raise(Time now);
 
   double share_ = 1;
-  LatencyHistogram window_;
-  std::uint64_t window_errors_ = 0;
+  Seen window_;
   Time window_start_;
-  LatencyHistogram off_;
-  std::uint64_t off_errors_ = 0;
+  Seen off_;
   Time off_halved_;
   Baseline baseline_;
   int worse_in_a_row_ = 0;

@@ -1,45 +1,46 @@
 // What shadows cost the service: its own latency and errors with shadows on against
 // those in the windows with shadows off, compared period by period, so that slow
-// change of the load takes no part. Pure; not thread-safe; one per dispatcher.
+// change of the load takes no part. Latency up to the 0.95-quantile is compared as a mean
+// and what is above it as a share: a stall of the host that hits one window must not drown
+// what all others say. Pure; not thread-safe; one per service.
 #pragma once
 
 #include "agent/shadow/dispatcher.h"
-#include "agent/shadow/latency_histogram.h"
-#include "agent/shadow/off_windows.h"
+#include "agent/shadow/seen.h"
 
 namespace shadowtap::shadow {
 
 class Impact {
  public:
-  // An exchange of the service that ended at `now`. Those near a change between on and
-  // off are left out: they saw something of both.
-  void observe(Duration latency, bool error, const OffWindows::Phase& phase);
-
-  ImpactReport report() const;
-
- private:
+  // The originals of one period that ran with shadows on, or off.
   struct Block {
-    double sum_ms = 0;
+    std::uint64_t micros = 0;  // summed latency, each no more than what counts as slow
+    std::uint64_t slow = 0;
+    std::uint64_t errors = 0;
     std::uint64_t count = 0;
   };
-  struct Side {
-    LatencyHistogram latency;
-    std::uint64_t errors = 0;
+
+  // Left out where either side saw too few.
+  void add_period(const Block& on, const Block& off);
+
+  // `on` and `off`: all that was seen since the start.
+  ImpactReport report(const Seen& on, const Seen& off) const;
+
+ private:
+  // Welford over the periods' differences.
+  struct Difference {
+    std::uint64_t n = 0;
+    double mean = 0;
+    double squares = 0;
+
+    void add(double value);
+    double half_width() const;
   };
 
-  void close_period();
-  static ImpactSide side_of(const Side& side);
-
-  Side on_;
-  Side off_;
-  std::int64_t period_ = 0;
-  Block period_on_;
-  Block period_off_;
-  // Welford over the periods' (mean on - mean off).
-  std::uint64_t windows_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
-  double off_mean_sum_ = 0;
+  Difference latency_ms_;
+  Difference slow_share_;
+  Difference error_share_;
+  double off_ms_sum_ = 0;
 };
 
 }  // namespace shadowtap::shadow

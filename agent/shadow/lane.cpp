@@ -223,7 +223,10 @@ void Lane::give_up(http::ExchangeId id, const TargetOutcome& outcome) {
   for (Target* const target : {first_.get(), shot.second_open ? second_.get() : nullptr}) {
     if (target == nullptr) continue;
     if (const auto* refused = std::get_if<http::Refused>(&outcome)) target->count(*refused);
-    if (std::holds_alternative<http::NotComparable>(outcome)) target->count_withdrawn();
+    if (std::holds_alternative<http::NotComparable>(outcome) ||
+        std::holds_alternative<http::Skipped>(outcome)) {
+      target->count_withdrawn();
+    }
   }
   if (shot.first_open) end_role(id, first_role_, outcome);
   if (shot.second_open) end_role(id, Role::kSecondary, outcome);
@@ -255,6 +258,10 @@ void Lane::target_answered(Target& target, http::ExchangeId id, http::Answer ans
   end_role(id, target.options().role, std::move(answer));
   if (!stopping_) pump(now);
   owner_.settled();
+}
+
+void Lane::target_withheld(Target& target, http::ExchangeId id) {
+  end_role(id, target.options().role, http::Skipped::kPath);
 }
 
 void Lane::note(http::ExchangeId id, std::optional<HandedOut> HandedOutBy::*whose,

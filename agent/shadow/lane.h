@@ -30,7 +30,8 @@ class Lane final : public Target::Owner {
     virtual void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) = 0;
     // Called once a connection event was worked off.
     virtual void settled() = 0;
-    virtual bool may_follow(const std::string& method, const std::string& target) = 0;
+    virtual bool may_follow(const http::Request& request) = 0;
+    virtual bool may_become(std::string_view target) = 0;
 
    protected:
     ~Owner() = default;
@@ -90,9 +91,9 @@ class Lane final : public Target::Owner {
 
   void target_answered(Target& target, http::ExchangeId id, http::Answer answer) override;
   void target_changed(Target& target) override;
-  bool may_follow(const std::string& method, const std::string& target) override {
-    return owner_.may_follow(method, target);
-  }
+  void target_withheld(Target& target, http::ExchangeId id) override;
+  bool may_follow(const http::Request& request) override { return owner_.may_follow(request); }
+  bool may_become(std::string_view target) override { return owner_.may_become(target); }
 
   void enter(http::ExchangeId id, Shot& shot, Time now);
   void enqueue(const std::vector<http::ExchangeId>& freed);

@@ -5,11 +5,18 @@
 
 namespace shadowtap::shadow {
 
-void LatencyHistogram::add(Duration latency) {
+std::size_t LatencyHistogram::bucket_of(Duration latency) {
   const double micros = std::max(1.0, static_cast<double>(latency.count()) / 1000.0);
-  const auto bucket = static_cast<std::size_t>(std::log2(micros) * kPerOctave);
-  ++buckets_[std::min(bucket, kBuckets - 1)];
-  ++count_;
+  return std::min(static_cast<std::size_t>(std::log2(micros) * kPerOctave), kBuckets - 1);
+}
+
+void LatencyHistogram::add_to(std::size_t bucket, std::uint32_t n) {
+  buckets_[bucket] += n;
+  count_ += n;
+}
+
+void LatencyHistogram::add(const LatencyHistogram& other) {
+  for (std::size_t i = 0; i < kBuckets; ++i) add_to(i, other.buckets_[i]);
 }
 
 Duration LatencyHistogram::quantile(double q) const {

@@ -11,7 +11,14 @@ namespace shadowtap::shadow {
 
 class LatencyHistogram {
  public:
-  void add(Duration latency);
+  static constexpr std::size_t kPerOctave = 12;
+  static constexpr std::size_t kBuckets = 26 * kPerOctave;
+
+  static std::size_t bucket_of(Duration latency);
+
+  void add(Duration latency) { add_to(bucket_of(latency), 1); }
+  void add_to(std::size_t bucket, std::uint32_t n);
+  void add(const LatencyHistogram& other);
   // An upper bound of the q-quantile within 6 %; zero when empty.
   Duration quantile(double q) const;
   std::uint64_t count() const { return count_; }
@@ -20,9 +27,6 @@ class LatencyHistogram {
   void halve();
 
  private:
-  static constexpr std::size_t kPerOctave = 12;
-  static constexpr std::size_t kBuckets = 26 * kPerOctave;
-
   std::array<std::uint32_t, kBuckets> buckets_{};
   std::uint64_t count_ = 0;
 };

@@ -17,7 +17,6 @@
 #include <utility>
 
 #include "agent/base/unique_fd.h"
-#include "agent/http/message_parser.h"
 #include "agent/shadow/raw_message.h"
 
 namespace shadowtap::shadow {
@@ -53,17 +52,6 @@ std::optional<std::string> from_hex(std::string_view hex) {
     out.push_back(static_cast<char>(high * 16 + low));
   }
   return out;
-}
-
-std::optional<http::Request> parse_request(std::string_view bytes) {
-  http::ParserOptions options;
-  options.max_body_bytes = kMaxLine;
-  http::MessageParser parser(options);
-  parser.start_request();
-  const auto progress = parser.feed(bytes);
-  if (progress.state != http::MessageParser::State::kComplete) return std::nullopt;
-  if (progress.consumed != bytes.size()) return std::nullopt;
-  return std::move(parser.request());
 }
 
 // Forked and running, or nothing. Nothing of our descriptors but the pipe gets there.

@@ -6,7 +6,9 @@
 //
 // The program can do no harm but to itself: its pipe is bounded, its death or stall ends
 // what waits as dropped (never as unchanged: it may be there to mask), and it is started
-// again after a pause. Knows no targets. On the shard's thread; one per dispatcher.
+// again after a pause. Requests are in order as it gives them back: to wait for one that
+// it dropped would hold up all others. Knows no targets. On the shard's thread; one per
+// dispatcher.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

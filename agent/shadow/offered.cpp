@@ -12,8 +12,9 @@ void ServiceDispatcher::passed(http::ExchangeId id, http::Request request) {
   const Depth depth(depth_);
   const auto found = offered_.find(id);
   if (found == offered_.end()) return;
-  const bool may_go = std::holds_alternative<Send>(filter_.decide_resend(request));
-  if (paused_ || !may_go) return withhold(id, http::NotComparable::kMiddleware);
+  const bool may_go = std::holds_alternative<Send>(filter_.decide_changed(request));
+  if (paused_ || sending_expired()) return withhold(id, http::Skipped::kPaused);
+  if (!may_go) return withhold(id, http::NotComparable::kMiddleware);
   found->second.request = std::make_unique<http::Request>(std::move(request));
   hand_on(found->second, Time::clock::now());
 }
@@ -48,7 +49,7 @@ void ServiceDispatcher::dropped(http::ExchangeId id) {
   withhold(id, http::NotComparable::kMiddleware);
 }
 
-void ServiceDispatcher::withhold(http::ExchangeId id, http::NotComparable reason) {
+void ServiceDispatcher::withhold(http::ExchangeId id, const TargetOutcome& reason) {
   const auto found = offered_.find(id);
   if (found == offered_.end() || found->second.request) return;
   const Offered& offered = found->second;

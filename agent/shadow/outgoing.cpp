@@ -12,6 +12,7 @@
 #include "agent/base/text.h"
 #include "agent/shadow/filter.h"
 #include "agent/shadow/hash.h"
+#include "agent/shadow/path_forms.h"
 #include "agent/shadow/trace.h"
 
 namespace shadowtap::shadow {
@@ -30,14 +31,6 @@ bool is_one_of(std::string_view name, const auto& names) {
 
 void append_line(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
-}
-
-// "/a/b?q" of "http://host/a/b?q"; everything else as it is.
-std::string_view origin_form(std::string_view target) {
-  const auto scheme = target.find("://");
-  if (target.starts_with('/') || scheme == std::string_view::npos) return target;
-  const auto slash = target.find_first_of("/?", scheme + 3);
-  return slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
 }
 
 std::string edit_query(std::string_view target, const std::vector<NameValue>& set,
@@ -88,6 +81,15 @@ Result<std::string> read_secret(const SecretHeader& secret) {
   return value;
 }
 
+constexpr std::array<std::string_view, 3> kOurs{"content-length", "transfer-encoding",
+                                                kShadowHeader};
+
+bool breaks_request_line(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
+  });
+}
+
 constexpr std::size_t kMaxAliasedBody = 64 << 10;
 
 bool may_alias_body(const http::Request& request) {
@@ -132,6 +134,14 @@ Result<Outgoing> Outgoing::create(const TargetOptions& options, const TargetUrl&
   out.remove_headers_ = options.remove_headers;
   out.set_query_ = options.set_query;
   out.remove_query_ = options.remove_query;
+  if (auto taken = out.take_rewrites(options); !taken) return taken.error();
+  if (auto read = out.read_secrets(options); !read) return read.error();
+  if (auto checked = out.check_query(); !checked) return checked.error();
+  if (auto checked = out.check_headers(); !checked) return checked.error();
+  return out;
+}
+
+Result<> Outgoing::take_rewrites(const TargetOptions& options) {
   for (const UrlRewrite& rewrite : options.rewrite) {
     re2::RE2::Options quiet;
     quiet.set_log_errors(false);
@@ -140,16 +150,36 @@ Result<Outgoing> Outgoing::create(const TargetOptions& options, const TargetUrl&
     if (!pattern->ok() || !pattern->CheckRewriteString(rewrite.replacement, &why)) {
       return plain_error("rewrite '" + rewrite.pattern + "': " + why);
     }
-    out.rewrites_.push_back({std::move(pattern), rewrite.replacement});
+    if (breaks_request_line(rewrite.replacement)) {
+      return plain_error("rewrite '" + rewrite.pattern +
+                         "': the replacement has a space or control character");
+    }
+    rewrites_.push_back({std::move(pattern), rewrite.replacement});
   }
-  if (auto read = out.read_secrets(options); !read) return read.error();
-  for (const NameValue& line : out.set_headers_) {
+  return {};
+}
+
+Result<> Outgoing::check_query() const {
+  for (const NameValue& pair : set_query_) {
+    if (!pair.name.empty() && !breaks_request_line(pair.name + pair.value)) continue;
+    return plain_error("query '" + pair.name +
+                       "' is empty, or has a space or control character: give it encoded (%20)");
+  }
+  return {};
+}
+
+// Framing and our own mark are made here: a wrong length would make one request two.
+Result<> Outgoing::check_headers() const {
+  for (const NameValue& line : set_headers_) {
     if (line.name.empty() ||
-        (line.name + line.value).find_first_of("\r\n") != std::string::npos) {
+        (line.name + line.value).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
       return plain_error("header '" + line.name + "' is empty or has a line break");
     }
+    if (is_one_of(line.name, kOurs)) {
+      return plain_error("header '" + line.name + "' is ours to set");
+    }
   }
-  return out;
+  return {};
 }
 
 Result<> Outgoing::read_secrets(const TargetOptions& options) {
@@ -161,16 +191,15 @@ Result<> Outgoing::read_secrets(const TargetOptions& options) {
   return {};
 }
 
-std::string Outgoing::compose(const http::Request& request, http::ExchangeId id,
-                              const Substitution* aliases) const {
+std::string Outgoing::compose(const http::Request& request, std::string_view target,
+                              http::ExchangeId id, const Substitution* aliases) const {
   if (aliases != nullptr && aliases->empty()) aliases = nullptr;
   std::string out;
-  out.reserve(256 + request.headers.bytes() + request.target.size() +
+  out.reserve(256 + request.headers.bytes() + base_.size() + target.size() +
               request.body.bytes.size());
-  const std::string target = target_of(request);
   out.append(request.method).append(" ");
-  out.append(aliases == nullptr ? target : aliases->apply(target));
-  out.append(request.version.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  if (target != "*") out.append(base_);
+  out.append(target).append(request.version.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   std::string aliased;
   std::string_view body = request.body.bytes;
   if (aliases != nullptr && may_alias_body(request)) body = aliased = aliases->apply(body);
@@ -184,18 +213,22 @@ std::string Outgoing::compose(const http::Request& request, http::ExchangeId id,
   return out;
 }
 
-std::string Outgoing::target_of(const http::Request& request) const {
+std::string Outgoing::target_of(const http::Request& request,
+                                const Substitution* aliases) const {
   if (request.target == "*") return "*";  // OPTIONS of the server as a whole
   std::string target(base_.empty() && original_host_ ? std::string_view(request.target)
-                                                     : origin_form(request.target));
+                                                     : without_origin(request.target));
+  bool changed = false;
   for (const Rewrite& rewrite : rewrites_) {
-    if (re2::RE2::Replace(&target, *rewrite.pattern, rewrite.replacement)) break;
+    changed = re2::RE2::Replace(&target, *rewrite.pattern, rewrite.replacement);
+    if (changed) break;
   }
   if (!set_query_.empty() || !remove_query_.empty()) {
     target = edit_query(target, set_query_, remove_query_);
   }
-  if (target.starts_with('?')) target.insert(0, "/");
-  return base_ + target;
+  if (aliases != nullptr && !aliases->empty()) target = aliases->apply(target);
+  if (target.starts_with('?') || (changed && !target.starts_with('/'))) target.insert(0, "/");
+  return target;
 }
 
 bool Outgoing::left_out(std::string_view name, const http::Request& request) const {

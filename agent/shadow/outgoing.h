@@ -41,15 +41,25 @@ class Outgoing {
   Outgoing& operator=(Outgoing&&) noexcept;
   ~Outgoing();
 
-  std::string compose(const http::Request& request, http::ExchangeId id,
-                      const Substitution* aliases = nullptr) const;
+  // The request target it will have, without the base path.
+  std::string target_of(const http::Request& request,
+                        const Substitution* aliases = nullptr) const;
+  // Whether that may lead elsewhere than the captured one by what a client wrote.
+  bool may_lead_elsewhere(const Substitution* aliases) const {
+    return !rewrites_.empty() || (aliases != nullptr && !aliases->empty());
+  }
+  // `target` is what target_of() said.
+  std::string compose(const http::Request& request, std::string_view target,
+                      http::ExchangeId id, const Substitution* aliases = nullptr) const;
 
  private:
   struct Rewrite;
 
   Outgoing();
   Result<> read_secrets(const TargetOptions& options);
-  std::string target_of(const http::Request& request) const;
+  Result<> take_rewrites(const TargetOptions& options);
+  Result<> check_query() const;
+  Result<> check_headers() const;
   void append_headers(std::string& out, const http::Request& request, std::size_t body_size,
                       http::ExchangeId id, const Substitution* aliases) const;
   bool left_out(std::string_view name, const http::Request& request) const;

@@ -4,8 +4,12 @@
 
 #include <iterator>
 
+#include "agent/http/message_parser.h"
+
 namespace shadowtap::shadow {
 namespace {
+
+constexpr std::size_t kMaxBody = 64 << 20;
 
 void append_lines(std::string& out, const http::HeaderList& lines) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -43,6 +47,17 @@ std::string raw_bytes(const http::Response& response) {
                                 response.version.minor, response.status, response.reason);
   append_rest(out, response.headers, response.body, response.chunked, response.trailers);
   return out;
+}
+
+std::optional<http::Request> parse_request(std::string_view bytes) {
+  http::ParserOptions options;
+  options.max_body_bytes = kMaxBody;
+  http::MessageParser parser(options);
+  parser.start_request();
+  const auto progress = parser.feed(bytes);
+  if (progress.state != http::MessageParser::State::kComplete) return std::nullopt;
+  if (progress.consumed != bytes.size()) return std::nullopt;
+  return std::move(parser.request());
 }
 
 }  // namespace shadowtap::shadow

@@ -2,7 +2,9 @@
 // Pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/http/message.h"
 
@@ -10,5 +12,8 @@ namespace shadowtap::shadow {
 
 std::string raw_bytes(const http::Request& request);
 std::string raw_bytes(const http::Response& response);
+
+// Nothing if `bytes` are not exactly one request that an original could have been.
+std::optional<http::Request> parse_request(std::string_view bytes);
 
 }  // namespace shadowtap::shadow

@@ -18,7 +18,6 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
       select_(std::move(select)),
       dispatch_(std::move(dispatch)),
       filter_(std::move(filter)),
-      off_windows_(dispatch_.impact, context_.seed, Time::clock::now()),
       sink_(sink),
       read_buffer_(kReadBuffer),
       compared_(*this, Role::kCandidate, dispatch_),
@@ -77,8 +76,9 @@ Submitted ServiceDispatcher::resend(const http::Exchange& exchange) {
 // What keeps a selected request from being sent just now.
 std::optional<http::Skipped> ServiceDispatcher::held_back(http::ExchangeId id, Time now) const {
   if (stopped_ || paused_ || sending_expired()) return http::Skipped::kPaused;
-  if (off_windows_.at(now).off) return http::Skipped::kPaused;
-  if (dispatch_.guard && !guard_.admits(id)) return http::Skipped::kGuard;
+  if (context_.health == nullptr) return std::nullopt;
+  if (context_.health->phase(now).off) return http::Skipped::kPaused;
+  if (!context_.health->admits(id)) return http::Skipped::kGuard;
   return std::nullopt;
 }
 
@@ -141,17 +141,14 @@ void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool comp
 }
 
 void ServiceDispatcher::observe(Duration latency, int status, Time now) {
-  const OffWindows::Phase phase = off_windows_.at(now);
-  const bool sending =
-      has_targets() && !paused_ && !stopped_ && !sending_expired() && guard_.share() > 0;
-  const bool error = status >= 500;
-  if (sending) impact_.observe(latency, error, phase);
-  const bool mixed = phase.into < latency;  // it saw something of on and off
-  if (dispatch_.guard && !mixed) guard_.observe(latency, error, sending && !phase.off, now);
+  if (context_.health == nullptr) return;
+  const bool sending = has_targets() && !paused_ && !stopped_ && !sending_expired() &&
+                       context_.health->share() > 0;
+  context_.health->observe(context_.shard, latency, status >= 500, sending, now);
 }
 
-void ServiceDispatcher::observe_trouble(double share) {
-  if (ramp_) ramp_->observe_trouble(share);
+void ServiceDispatcher::observe_trouble(std::uint64_t trouble, std::uint64_t all) {
+  if (ramp_) ramp_->observe(trouble, all);
 }
 
 void ServiceDispatcher::tick(Time now) {
@@ -160,6 +157,7 @@ void ServiceDispatcher::tick(Time now) {
   {
     const Depth depth(depth_);
     remove_expired(now);
+    if (sending_expired()) withdraw_all();
     if (middleware_) middleware_->tick(now);
     compared_.tick(now);
     for (const auto& [name, lane] : mirrors_) lane->tick(now);
@@ -185,8 +183,12 @@ void ServiceDispatcher::set_paused(bool paused) {
   const Depth depth(depth_);
   paused_ = paused;
   if (!paused) return;
-  compared_.withdraw(http::Refused::kStale);
-  for (const auto& [name, lane] : mirrors_) lane->withdraw(http::Refused::kStale);
+  withdraw_all();
+}
+
+void ServiceDispatcher::withdraw_all() {
+  compared_.withdraw(http::Skipped::kPaused);
+  for (const auto& [name, lane] : mirrors_) lane->withdraw(http::Skipped::kPaused);
 }
 
 Result<> ServiceDispatcher::apply(const SelectOptions& select) {
@@ -262,15 +264,11 @@ std::vector<TargetStatus> ServiceDispatcher::status() const {
 
 double ServiceDispatcher::effective_sample() const {
   const double percent = ramp_ ? ramp_->percent() : select_.sample;
-  return dispatch_.guard ? percent * guard_.share() : percent;
+  return context_.health == nullptr ? percent : percent * context_.health->share();
 }
 
 bool ServiceDispatcher::sending_expired() const {
   return dispatch_.expires && now_ - started_ >= *dispatch_.expires;
-}
-
-ImpactReport ServiceDispatcher::impact() const {
-  return impact_.report();
 }
 
 void ServiceDispatcher::deliver(http::ExchangeId id, Role role, TargetOutcome outcome) {
@@ -282,11 +280,8 @@ void ServiceDispatcher::settled() {
   if (depth_ == 0) flush();
 }
 
-bool ServiceDispatcher::may_follow(const std::string& method, const std::string& target) {
-  http::Request request;
-  request.method = method;
-  request.target = target;
-  return std::holds_alternative<Send>(filter_.decide_resend(request));
+bool ServiceDispatcher::may_follow(const http::Request& request) {
+  return !paused_ && !sending_expired() && filter_.may_follow(request);
 }
 
 void ServiceDispatcher::flush_later() {

@@ -6,12 +6,10 @@
 #include <map>
 
 #include "agent/shadow/filter.h"
-#include "agent/shadow/guard.h"
-#include "agent/shadow/impact.h"
 #include "agent/shadow/lane.h"
 #include "agent/shadow/middleware.h"
-#include "agent/shadow/off_windows.h"
 #include "agent/shadow/ramp.h"
+#include "agent/shadow/service_health.h"
 
 namespace shadowtap::shadow {
 
@@ -27,7 +25,7 @@ class ServiceDispatcher final : public Dispatcher,
   Submitted resend(const http::Exchange& exchange) override;
   void original_ended(const http::Exchange& exchange, bool complete) override;
   void observe(Duration latency, int status, Time now) override;
-  void observe_trouble(double share) override;
+  void observe_trouble(std::uint64_t trouble, std::uint64_t all) override;
   void tick(Time now) override;
   void set_paused(bool paused) override;
   Result<> apply(const SelectOptions& select) override;
@@ -36,7 +34,6 @@ class ServiceDispatcher final : public Dispatcher,
   std::vector<TargetStatus> status() const override;
   double effective_sample() const override;
   bool sending_expired() const override;
-  ImpactReport impact() const override;
   std::optional<MiddlewareStatus> middleware() const override;
   void stop() override;
 
@@ -77,13 +74,14 @@ class ServiceDispatcher final : public Dispatcher,
   void passed(http::ExchangeId id, http::Request request) override;
   void dropped(http::ExchangeId id) override;
   void hand_on(Offered& offered, Time now);
-  void withhold(http::ExchangeId id, http::NotComparable reason);
+  void withhold(http::ExchangeId id, const TargetOutcome& reason);
   void account(const Delivery& delivery);
   void tell_answer(http::ExchangeId id, Offered& offered);
   void forget_if_over(http::ExchangeId id);
   void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) override;
   void settled() override;
-  bool may_follow(const std::string& method, const std::string& target) override;
+  bool may_follow(const http::Request& request) override;
+  bool may_become(std::string_view target) override { return filter_.may_become(target); }
   void end_lanes();
   void flush_later();
   void flush();
@@ -91,6 +89,7 @@ class ServiceDispatcher final : public Dispatcher,
   void accept(const http::Exchange& exchange, const http::Request& request,
               const Submitted& submitted, bool in_order, Time now);
   void remove_expired(Time now);
+  void withdraw_all();
   bool has_targets() const { return compared_.first() != nullptr || !mirrors_.empty(); }
   std::optional<http::Skipped> held_back(http::ExchangeId id, Time now) const;
   double share() const { return 1.0 / context_.shards; }
@@ -101,9 +100,6 @@ class ServiceDispatcher final : public Dispatcher,
   DispatchOptions dispatch_;
   Filter filter_;
   std::optional<RampProgress> ramp_;
-  Guard guard_;
-  OffWindows off_windows_;
-  Impact impact_;
   AnswerSink& sink_;
   std::vector<char> read_buffer_;
   Lane compared_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/shadow/overrides.h"
+#include "agent/shadow/raw_message.h"
 #include "agent/shadow/redirect.h"
 #include "agent/shadow/shared_limits.h"
 
@@ -14,6 +16,14 @@ constexpr std::array<std::string_view, 6> kIdempotent{"GET", "HEAD",   "OPTIONS"
 
 bool idempotent(std::string_view method) {
   return std::find(kIdempotent.begin(), kIdempotent.end(), method) != kIdempotent.end();
+}
+
+// Also by what a framework may take for its method.
+bool idempotent(const http::Request& request) {
+  if (!idempotent(request.method)) return false;
+  const auto others = overriding_methods(request);
+  return std::all_of(others.begin(), others.end(),
+                     [](const std::string& method) { return idempotent(method); });
 }
 
 WallTime wall(Time when, Time now) {
@@ -69,7 +79,10 @@ Target::Target(const Surroundings& around, const TargetOptions& options,
       limits_(limits_of(options, dispatch)),
       breaker_(options.breaker, Time::clock::now()),
       rate_(options.rate / around.context.shards),
-      created_(Time::clock::now()) {}
+      created_(Time::clock::now()) {
+  // Put before this process was there: what it has lived counts.
+  if (options.put_at) created_ += *options.put_at - wall(created_, created_);
+}
 
 Target::~Target() {
   stop();
@@ -117,20 +130,50 @@ Target::Admission Target::admit(Time now) {
 bool Target::warm(Time now) {
   if (!idle_.empty() || open_failed_ || name_unknown()) return true;
   const bool opening =
-      std::any_of(connections_.begin(), connections_.end(),
-                  [](const auto& each) { return !each->is_open() && !each->has_flight(); });
-  if (!opening && connections_.size() < options_.concurrency)
-    open_connection(std::nullopt, now);
+      std::any_of(connections_.begin(), connections_.end(), [this](const auto& each) {
+        return !each->is_open() && !each->has_flight() && each.get() != reaching_;
+      });
+  if (!opening && connections_.size() < options_.concurrency) {
+    add_connection()->open(turns_.order(addresses(), now), now);
+  }
   return !idle_.empty() || open_failed_;
 }
 
-void Target::open_connection(std::optional<Flight> flight, Time now) {
-  auto connection = std::make_shared<Connection>(
-      around_.io, static_cast<Connection::Owner&>(*this), limits_, tls_);
-  connections_.push_back(connection);
+std::shared_ptr<Connection> Target::add_connection() {
   opened_.add();
-  if (flight) connection->send(std::move(*flight));
-  connection->open(addresses(), next_address_++, now);
+  return connections_.emplace_back(std::make_shared<Connection>(
+      around_.io, static_cast<Connection::Owner&>(*this), limits_, tls_));
+}
+
+// The last one used; of a name with several addresses one to the address whose turn it is.
+Connection* Target::take_idle(Time now) {
+  if (idle_.empty()) return nullptr;
+  auto chosen = idle_.end() - 1;
+  if (const auto known = literal_ ? nullptr : name_->addresses(); known && known->list.size() > 1) {
+    const SocketAddress& wanted = turns_.next(known->list);
+    const auto there = std::find_if(idle_.begin(), idle_.end(), [&](const Connection* each) {
+      return each->peer() == wanted;
+    });
+    if (there != idle_.end()) chosen = there;
+    if (there == idle_.end()) reach(wanted, now);
+  }
+  Connection* const connection = *chosen;
+  idle_.erase(chosen);
+  return connection;
+}
+
+// Opens a connection to an address that has none, while requests go where they can.
+void Target::reach(const SocketAddress& address, Time now) {
+  const bool has_one =
+      std::any_of(connections_.begin(), connections_.end(),
+                  [&](const auto& each) { return each->peer() == address; });
+  if (has_one || reaching_ != nullptr || turns_.avoided(address, now) ||
+      connections_.size() >= options_.concurrency) {
+    return;
+  }
+  const auto connection = add_connection();
+  reaching_ = connection.get();
+  connection->open({address}, now);
 }
 
 void Target::count_untried(http::AnswerError error, Time now) {
@@ -140,28 +183,41 @@ void Target::count_untried(http::AnswerError error, Time now) {
 
 void Target::send(const http::Request& request, http::ExchangeId id,
                   const Substitution* aliases, Time now) {
-  launch({id, request.method, outgoing_.compose(request, id, aliases)}, now);
+  const std::string target = outgoing_.target_of(request, aliases);
+  const bool elsewhere = outgoing_.may_lead_elsewhere(aliases) && target != request.target;
+  if (elsewhere && !around_.owner.may_become(target)) return withhold(id);
+  launch({id, request.method, outgoing_.compose(request, target, id, aliases),
+          !idempotent(request)},
+         now);
+}
+
+void Target::withhold(http::ExchangeId id) {
+  --busy_;
+  if (around_.context.limits != nullptr) around_.context.limits->leave();
+  withdrawn_.add();
+  around_.owner.target_withheld(*this, id);
 }
 
 void Target::launch(Flight flight, Time now) {
+  Connection* idle = flight.retried ? nullptr : take_idle(now);
   // What must not be sent twice is worth a look first: nobody will try it again.
-  const bool only_once = !idempotent(flight.method);
-  while (only_once && !idle_.empty() && idle_.back()->hung_up()) {
-    idle_.back()->close(http::AnswerError::kNone);
+  while (flight.only_once && idle != nullptr && idle->hung_up()) {
+    idle->close(http::AnswerError::kNone);
+    idle = take_idle(now);
   }
-  if (!idle_.empty() && !flight.retried) {
-    Connection* const connection = idle_.back();
-    idle_.pop_back();
-    return connection->send(std::move(flight));
-  }
+  if (idle != nullptr) return idle->send(std::move(flight));
   for (const auto& each : connections_) {
-    if (!each->is_open() && !each->has_flight()) return each->send(std::move(flight));
+    const bool spare = !each->is_open() && !each->has_flight() && each.get() != reaching_;
+    if (spare) return each->send(std::move(flight));
   }
-  open_connection(std::move(flight), now);
+  const auto fresh = add_connection();
+  fresh->send(std::move(flight));
+  fresh->open(turns_.order(addresses(), now), now);
 }
 
 void Target::ready(Connection& connection) {
   open_failed_ = false;
+  if (reaching_ == &connection) reaching_ = nullptr;
   idle_.push_back(&connection);
   around_.owner.target_changed(*this);
 }
@@ -169,7 +225,11 @@ void Target::ready(Connection& connection) {
 void Target::gone(Connection& connection, http::AnswerError error) {
   std::erase(idle_, &connection);
   std::erase_if(connections_, [&](const auto& each) { return each.get() == &connection; });
+  const bool was_reaching = reaching_ == &connection;
+  if (was_reaching) reaching_ = nullptr;
   if (error == http::AnswerError::kNone) return;
+  turns_.unreachable(connection.peer(), Time::clock::now());
+  if (was_reaching) return;
   open_failed_ = true;
   if (!connection.has_flight()) around_.owner.target_changed(*this);
 }
@@ -191,14 +251,17 @@ bool Target::follow_redirect(Flight& flight, const http::Answer& answer) {
   }
   const auto target =
       redirect_target(answer.response, target_in(flight.bytes), url_.authority(), host);
-  if (!target || !around_.owner.may_follow(flight.method, *target)) return false;
-  flight.bytes = with_target(flight.bytes, *target);
+  if (!target) return false;
+  std::string bytes = with_target(flight.bytes, *target);
+  const auto request = parse_request(bytes);
+  if (!request || !around_.owner.may_follow(*request)) return false;
+  flight.bytes = std::move(bytes);
   ++flight.redirects;
   return true;
 }
 
 void Target::stale(Flight flight) {
-  if (flight.retried || !idempotent(flight.method) || stopped_) {
+  if (flight.retried || flight.only_once || stopped_) {
     http::Answer answer;
     answer.error = http::AnswerError::kReset;
     answer.reused_connection = true;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/base/counter.h"
+#include "agent/shadow/address_turns.h"
 #include "agent/shadow/breaker.h"
 #include "agent/shadow/connection.h"
 #include "agent/shadow/outgoing.h"
@@ -26,8 +27,12 @@ class Target final : private Connection::Owner {
     virtual void target_answered(Target& target, http::ExchangeId id, http::Answer answer) = 0;
     // A connection became usable, or could not be opened.
     virtual void target_changed(Target& target) = 0;
+    // Not sent: what rewriting made of it must not be.
+    virtual void target_withheld(Target& target, http::ExchangeId id) = 0;
     // Whether a request that a redirect asks for may be sent.
-    virtual bool may_follow(const std::string& method, const std::string& target) = 0;
+    virtual bool may_follow(const http::Request& request) = 0;
+    // Whether a request may be rewritten to that request target.
+    virtual bool may_become(std::string_view target) = 0;
 
    protected:
     ~Owner() = default;
@@ -91,10 +96,13 @@ class Target final : private Connection::Owner {
   void mark_failed() override { mark_failures_.add(); }
   std::span<char> read_buffer() override { return around_.read_buffer; }
 
-  void open_connection(std::optional<Flight> flight, Time now);
+  std::shared_ptr<Connection> add_connection();
+  Connection* take_idle(Time now);
+  void reach(const SocketAddress& address, Time now);
   std::vector<SocketAddress> addresses() const;
   bool name_unknown() const;
   void launch(Flight flight, Time now);
+  void withhold(http::ExchangeId id);
   void finish(http::ExchangeId id, http::Answer answer);
   void judge(const http::Answer& answer, Time now);
   bool follow_redirect(Flight& flight, const http::Answer& answer);
@@ -113,7 +121,8 @@ class Target final : private Connection::Owner {
 
   std::vector<std::shared_ptr<Connection>> connections_;
   std::vector<Connection*> idle_;  // the last one used is taken first
-  std::size_t next_address_ = 0;
+  AddressTurns turns_;
+  Connection* reaching_ = nullptr;  // is being opened to an address that has none yet
   std::size_t busy_ = 0;      // requests in flight
   bool open_failed_ = false;  // the last attempt to open a connection
   bool stopped_ = false;

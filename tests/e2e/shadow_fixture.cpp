@@ -293,6 +293,8 @@ void Bench::start() {
   context.name = "test";
   context.resolver = &resolver;
   context.limits = &limits;
+  health = std::make_unique<ServiceHealth>(dispatch, 1, 7, Time::clock::now());
+  context.health = health.get();
   auto made = make_dispatcher(io, context, select, dispatch, targets, sink);
   ASSERT_TRUE(made) << made.error().message();
   dispatcher = std::move(*made);
@@ -308,6 +310,7 @@ bool Bench::run_until(const std::function<bool()>& done, Duration limit) {
     io.run_one_for(std::chrono::milliseconds(2));
     if (now - tick < std::chrono::milliseconds(10)) continue;
     dispatcher->tick(now);
+    health->decide(now);
     tick = now;
   }
   return true;

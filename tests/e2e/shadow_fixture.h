@@ -12,6 +12,7 @@
 #include "agent/base/unique_fd.h"
 #include "agent/shadow/dispatcher.h"
 #include "agent/shadow/resolver.h"
+#include "agent/shadow/service_health.h"
 #include "agent/shadow/shared_limits.h"
 
 namespace shadowtap::shadow::test {
@@ -97,6 +98,7 @@ struct Bench {
   SelectOptions select;
   DispatchOptions dispatch;
   std::vector<TargetOptions> targets;
+  std::unique_ptr<ServiceHealth> health;
   std::unique_ptr<Dispatcher> dispatcher;
 
   Bench() { dispatch.mark = 0; }

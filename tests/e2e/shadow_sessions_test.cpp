@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
 #include <fstream>
 #include <mutex>
@@ -45,6 +46,49 @@ TEST(Aliases, ExchangeValuesWhereverTheyStand) {
   EXPECT_EQ(table.apply_cookies("a=s1; sid=s1; t=original-token-1"), "a=s1; sid=s2; t=own-1");
   EXPECT_EQ(table.apply("Bearer original-token-12,original-token-1!"), "Bearer own-12,own-1!");
   EXPECT_EQ(table.apply("s1"), "s1");
+}
+
+TEST(Aliases, WhatCouldChangeTheRestOfARequestIsNotLearned) {
+  const std::vector<SessionAlias> rules{{"", "$.token"}};
+  AliasTable table(rules);
+  for (const char* own : {"x\r\nX-Evil: 1", "a b", "a\"b", "a;b", "a&_method=DELETE", "a?b", "a#b",
+                          "\xff", "a\\b"}) {
+    table.learn({"original-token"}, {own});
+    EXPECT_TRUE(table.empty()) << own;
+  }
+  table.learn({"original-token"}, {"own/token+with=all~of.it"});
+  EXPECT_EQ(table.size(), 1u);
+}
+
+// A target that hands out a path as its token must not get its later requests steered there.
+TEST(Aliases, AnExchangedValueMustNotLeadWhereNothingMayGo) {
+  std::mutex mutex;
+  std::vector<std::string> seen;
+  Imposter server([&](int descriptor, int) {
+    for (std::string r = read_request(descriptor); !r.empty(); r = read_request(descriptor)) {
+      {
+        const std::lock_guard lock(mutex);
+        seen.push_back(r.substr(0, r.find('\r')));
+      }
+      write_all(descriptor, ok_response(R"({"token":"../account/logout"})"));
+    }
+  });
+  Bench bench;
+  bench.dispatch.aliases = {{"", "$.token"}};
+  bench.add(Role::kCandidate, server.url());
+  bench.start();
+  http::Exchange first = exchange_of("GET", "/token");
+  bench.dispatcher->submit(first);
+  ASSERT_TRUE(bench.run_until_answers(1));
+  first.original = response_of(200, {}, R"({"token":"original-token"})");
+  bench.dispatcher->original_ended(first, true);
+  const http::Exchange next = exchange_of("GET", "/files/original-token");
+  EXPECT_TRUE(bench.dispatcher->submit(next).candidate);
+  ASSERT_TRUE(bench.run_until_answers(2));
+  EXPECT_EQ(std::get<http::Skipped>(*bench.sink.find(next.id)), http::Skipped::kPath);
+  EXPECT_EQ(bench.limits.in_flight(), 0);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(seen, (std::vector<std::string>{"GET /token HTTP/1.1"}));
 }
 
 TEST(Aliases, ForgetTheOldest) {
@@ -147,6 +191,27 @@ TEST(Redirects, AreComparedNotFollowedUnlessAsked) {
   }
 }
 
+// The rule allows a GET with an override of one path; a redirect must not take it elsewhere.
+TEST(Redirects, DoNotCarryAnotherMethodToAnotherPath) {
+  std::atomic<int> elsewhere{0};
+  Imposter server([&](int descriptor, int) {
+    for (std::string r = read_request(descriptor); !r.empty(); r = read_request(descriptor)) {
+      elsewhere += r.starts_with("GET /orders");
+      write_all(descriptor, "HTTP/1.1 307 No\r\nContent-Length: 0\r\nLocation: /orders\r\n\r\n");
+    }
+  });
+  Bench bench;
+  bench.select.side_effects = {{{"POST"}, "^/search$"}};
+  bench.add(Role::kCandidate, server.url()).follow_redirects = 3;
+  bench.start();
+  http::Exchange exchange = exchange_of("GET", "/search");
+  exchange.request.headers.append("X-HTTP-Method-Override", "POST");
+  EXPECT_TRUE(bench.dispatcher->submit(exchange).candidate);
+  ASSERT_TRUE(bench.run_until_answers(1));
+  EXPECT_EQ(bench.sink.answer(exchange.id).response.status, 307);
+  EXPECT_EQ(elsewhere, 0);
+}
+
 // Changes /change, drops /drop, turns /unsafe into a DELETE, dies at /die, and writes all
 // that it sees to a file.
 constexpr const char* kMiddleware = R"(
@@ -172,7 +237,7 @@ struct WithMiddleware {
 
   void start(const std::string& command) {
     bench.dispatch.middleware = command;
-    bench.dispatch.middleware_timeout = 500ms;
+    bench.dispatch.middleware_timeout = 2s;
     bench.add(Role::kCandidate, server.url());
     bench.start();
   }
@@ -180,9 +245,9 @@ struct WithMiddleware {
     files.write("m.py", kMiddleware);
     start("exec python3 " + files.directory() + "/m.py " + files.directory() +
           "/log 2>/dev/null");
-    http::Exchange warm = exchange_of("GET", "/warm");  // the interpreter takes its time
-    bench.dispatcher->submit(warm);
-    ASSERT_TRUE(bench.run_until_answers(1));
+    std::string warm;  // the interpreter takes its time
+    for (int i = 0; i < 20 && warm != "GET /warm HTTP/1.1"; ++i) warm = get("/warm");
+    ASSERT_EQ(warm, "GET /warm HTTP/1.1");
   }
   TargetOutcome one(http::Exchange& exchange) {
     const std::size_t before = bench.sink.count();
@@ -208,9 +273,10 @@ TEST(Middleware, ChangesAndDropsRequestsAndSeesAnswers) {
   ASSERT_NO_FATAL_FAILURE(with.start_python());
   EXPECT_EQ(with.get("/x"), "GET /x HTTP/1.1");
   EXPECT_EQ(with.get("/change"), "GET /changed HTTP/1.1");
+  const std::uint64_t dropped = with.bench.dispatcher->middleware()->dropped;
   EXPECT_EQ(with.get("/drop"), "middleware");
   EXPECT_EQ(with.get("/unsafe"), "middleware");  // the filter has the last word
-  EXPECT_EQ(with.bench.dispatcher->middleware()->dropped, 1u);
+  EXPECT_EQ(with.bench.dispatcher->middleware()->dropped, dropped + 1);
   const auto log = [&] {
     std::ifstream file(with.files.directory() + "/log");
     return std::string(std::istreambuf_iterator<char>(file), {});
@@ -247,7 +313,7 @@ TEST(Middleware, AStallHoldsNothingUp) {
     exchanges.back().request.body.size = 100000;
     const Time before = Time::clock::now();
     with.bench.dispatcher->submit(exchanges.back());
-    EXPECT_LT(Time::clock::now() - before, 200ms);
+    EXPECT_LT(Time::clock::now() - before, 2s);  // it would be held up for 1000 s
   }
   ASSERT_TRUE(with.bench.run_until_answers(300));
   EXPECT_EQ(with.bench.dispatcher->middleware()->dropped, 300u);

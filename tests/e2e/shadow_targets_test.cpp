@@ -462,7 +462,56 @@ TEST(Targets, PauseWithdrawsWhatWaits) {
   bench.dispatcher->set_paused(true);
   ASSERT_TRUE(bench.run_until_answers(10));
   EXPECT_EQ(bench.dispatcher->status()[0].answered, 1u);
+  EXPECT_EQ(bench.dispatcher->status()[0].withdrawn, 9u);
   EXPECT_EQ(seen, 1);
+  for (std::size_t i = 1; i < exchanges.size(); ++i) {
+    EXPECT_EQ(std::get<http::Skipped>(*bench.sink.find(exchanges[i].id)),
+              http::Skipped::kPaused);
+  }
+}
+
+// A rewrite's pattern may join what a client wrote apart.
+TEST(Targets, ARewriteMustNotLeadWhereNothingMayGo) {
+  Imposter server(echo);
+  Bench bench;
+  bench.select.deny = {"^/admin"};
+  TargetOptions& target = bench.add(Role::kCandidate, server.url() + "/base");
+  target.rewrite = {{"^/v1/(\\w*)~(\\w*)", "/\\1\\2"}};
+  bench.add(Role::kSecondary, server.url());
+  bench.start();
+  std::size_t answers = 0;
+  for (const char* path : {"/v1/log~out", "/v1/ad~min", "/v1/us~ers"}) {
+    const http::Exchange exchange = exchange_of("GET", path);
+    answers += bench.dispatcher->submit(exchange).answers();
+    ASSERT_TRUE(bench.run_until_answers(answers));
+    const bool good = std::string_view(path) == "/v1/us~ers";
+    EXPECT_EQ(std::holds_alternative<http::Answer>(*bench.sink.find(exchange.id)), good) << path;
+    EXPECT_TRUE(bench.sink.answer(exchange.id, Role::kSecondary).ok());  // not rewritten there
+    EXPECT_EQ(bench.sink.answer(exchange.id).response.body.bytes,
+              good ? "GET /base/users HTTP/1.1" : "");
+  }
+  EXPECT_EQ(bench.limits.in_flight(), 0);
+  EXPECT_EQ(bench.dispatcher->status()[0].in_flight, 0u);
+  EXPECT_EQ(bench.dispatcher->status()[0].withdrawn, 2u);
+}
+
+// An override makes a GET a POST: it is sent once or not at all.
+TEST(Targets, WhatAFrameworkTakesForAPostIsNeverSentTwice) {
+  DiesWhenUsed script;
+  Imposter server([&](int descriptor, int number) { script(descriptor, number); });
+  Bench bench;
+  bench.select.methods = {"GET", "POST"};
+  bench.add(Role::kCandidate, server.url());
+  bench.start();
+  for (std::size_t i = 0; i < 2; ++i) {
+    http::Exchange exchange = exchange_of("GET", "/");
+    exchange.request.headers.append("X-HTTP-Method-Override", "POST");
+    bench.dispatcher->submit(exchange);
+    ASSERT_TRUE(bench.run_until_answers(i + 1));
+  }
+  EXPECT_EQ(bench.dispatcher->status()[0].retried, 0u);
+  const std::lock_guard lock(script.mutex);
+  EXPECT_EQ(script.seen.size(), 2u);
 }
 
 TEST(Targets, AllTargetsTogetherKeepTheGlobalLimits) {

@@ -79,6 +79,111 @@ TEST(Filter, DenyLooksAtTheDecodedPathToo) {
   EXPECT_EQ(decide(options, exchange_of("GET", "/api/users?from=/api/admin")), "send");
 }
 
+TEST(Filter, APathIsAllThatAServerMayTakeItFor) {
+  SelectOptions options;
+  options.deny = {"^/admin"};
+  for (const char* target :
+       {"/admin/x", "/%61dmin", "/%2561dmin", "//admin", "/./admin", "/a/../admin", "/a/%2e%2e/admin",
+        "/a/..%2fadmin", "/a\\..\\admin", "/a/..;v=1/admin", "/../admin", "http://h/admin",
+        "http://h//admin", "/admin;v=1", "/admin#x"}) {
+    EXPECT_EQ(decide(options, exchange_of("GET", target)), "path") << target;
+  }
+  for (const char* target : {"/a/admin", "/a?b=/admin", "/a/./b", "/a//b", "/a;b=c"}) {
+    EXPECT_EQ(decide(options, exchange_of("GET", target)), "send") << target;
+  }
+  options = {};
+  options.allow = {"^/api/"};
+  options.side_effects = {{{"POST"}, "^/api/search"}};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api/../private")), "path");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/api//caf%C3%A9/.")), "send");
+  EXPECT_EQ(decide(options, exchange_of("POST", "/api/search/../orders")), "method");
+  EXPECT_EQ(decide(options, exchange_of("POST", "/api/search/./all")), "send");
+}
+
+TEST(Filter, BytesThatAreNoTextDoNotHideAPath) {
+  SelectOptions options;
+  options.deny = {"^/.*/admin"};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/\xff/admin")), "path");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/%ff%0a/admin")), "path");
+}
+
+TEST(Filter, EachWordOfTheBuiltInListNeedsARuleThatNamesIt) {
+  SelectOptions options;
+  options.allow = {"^/verify/"};
+  EXPECT_EQ(decide(options, exchange_of("GET", "/verify/mail")), "send");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/verify/logout")), "path");
+  options.allow.push_back("^/verify/logout$");
+  EXPECT_EQ(decide(options, exchange_of("GET", "/verify/logout")), "send");
+}
+
+TEST(Filter, AnotherUrlInAHeaderCountsToo) {
+  for (const char* name : {"X-Original-URL", "x-rewrite-url", "X_Rewrite_Url"}) {
+    http::Exchange exchange = exchange_of("GET", "/");
+    exchange.request.headers.append(name, "/logout");
+    EXPECT_EQ(decide({}, exchange), "path") << name;
+  }
+}
+
+TEST(Filter, EveryWayToNameAnotherMethodCounts) {
+  struct Case {
+    const char* target;
+    const char* header;
+    const char* value;
+    const char* body;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"/", "X-HTTP-Method-Override", "DELETE", "", "method"},
+      {"/", "x_http_method_override", "delete", "", "method"},
+      {"/", "X-Method-Override", " PUT ", "", "method"},
+      {"/", "X-HTTP-Method", "POST, DELETE", "", "method"},
+      {"/", "X-HTTP-Method", "post", "", "send"},
+      {"/?a=b&_method=DELETE", "A", "b", "", "method"},
+      {"/?%5fmethod=d%45lete", "A", "b", "", "method"},
+      {"/?_method=POST", "A", "b", "", "send"},
+      {"/?method=DELETE", "A", "b", "", "send"},
+      {"/", "Content-Type", "application/x-www-form-urlencoded", "a=b&_method=delete", "method"},
+      {"/", "Content-Type", "application/x-www-form-urlencoded", "a=b", "send"},
+      {"/", "Content-Type", "text/plain", "_method=delete", "send"},
+      {"/", "Content-Type", "multipart/form-data; boundary=x",
+       "--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--\r\n", "method"},
+  };
+  SelectOptions options;
+  options.methods = {"POST"};
+  for (const Case& c : cases) {
+    http::Exchange exchange = exchange_of("POST", c.target);
+    exchange.request.headers.append("X-HTTP-Method", "POST");  // the first line is not the last
+    exchange.request.headers.append(c.header, c.value);
+    exchange.request.body = {c.body, std::string_view(c.body).size(), {}};
+    EXPECT_EQ(decide(options, exchange), c.expected) << c.target << c.header << c.value << c.body;
+  }
+}
+
+TEST(Filter, AHostConditionSeesTheAbsoluteFormAndEveryLine) {
+  SelectOptions options;
+  options.headers = {{"Host", "^shop$", false}};
+  http::Exchange exchange = exchange_of("GET", "http://internal/");
+  exchange.request.headers.append("Host", "shop");
+  EXPECT_EQ(decide(options, exchange), "path");
+  exchange.request.target = "http://shop/";
+  EXPECT_EQ(decide(options, exchange), "send");
+  exchange.request.headers.append("Host", "internal");
+  EXPECT_EQ(decide(options, exchange), "path");
+}
+
+TEST(Filter, ConditionsHoldForAResendToo) {
+  SelectOptions options;
+  options.headers = {{"X-Tenant", "^a$", false}, {"X-Payment", "", true}};
+  http::Exchange exchange = exchange_of("GET", "/");
+  exchange.request.headers.append("X-Tenant", "a");
+  EXPECT_EQ(name_of(filter_of(options).decide_resend(exchange.request)), "send");
+  exchange.request.headers.append("X-Payment", "1");
+  EXPECT_EQ(name_of(filter_of(options).decide_resend(exchange.request)), "path");
+  EXPECT_EQ(name_of(filter_of(options).decide_changed(exchange.request)), "path");
+  exchange = exchange_of("GET", "/");  // a middleware took the tenant out: that is its right
+  EXPECT_EQ(name_of(filter_of(options).decide_changed(exchange.request)), "send");
+}
+
 TEST(Filter, AMethodOverrideCountsAsThatMethod) {
   http::Exchange exchange = exchange_of("GET", "/users/1");
   exchange.request.headers.append("x-http-method-override", "delete");

@@ -1,129 +1,182 @@
-#include "agent/shadow/guard.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "agent/shadow/impact.h"
 #include "agent/shadow/ramp.h"
+#include "agent/shadow/service_health.h"
 
 namespace shadowtap::shadow {
 namespace {
 
 using namespace std::chrono_literals;
 
-// A service that takes `plain` and, in proportion to the shadows it gets, `harm` more.
+constexpr std::size_t kShards = 4;
+
+// A service that takes `plain` and, in proportion to the shadows it gets, `harm` more. Its
+// connections are spread over the shards.
 struct Service {
   Duration plain = 10ms;
   Duration harm = 0ms;
   double error_share = 0;
   std::mt19937 random{7};
   Time now{1h};
+  std::unique_ptr<ServiceHealth> health = [this] {
+    DispatchOptions dispatch;
+    dispatch.impact.on = false;
+    return std::make_unique<ServiceHealth>(dispatch, kShards, 1, now);
+  }();
 
+  double share() const { return health->share(); }
   // 500 exchanges a second for so long.
-  void run(Guard& guard, Duration time) {
+  void run(Duration time) {
     const Time end = now + time;
     std::uniform_real_distribution<double> unit(0, 1);
-    for (; now < end; now += 2ms) {
+    for (int i = 0; now < end; now += 2ms, ++i) {
       const auto noise = Duration(static_cast<std::int64_t>(unit(random) * 3e6));
-      const auto extra = Duration(
-          static_cast<std::int64_t>(static_cast<double>(harm.count()) * guard.share()));
-      guard.observe(plain + noise + extra, unit(random) < error_share, guard.share() > 0, now);
+      const auto extra =
+          Duration(static_cast<std::int64_t>(static_cast<double>(harm.count()) * share()));
+      health->observe(random() % kShards, plain + noise + extra, unit(random) < error_share,
+                      share() > 0, now);
+      if (i % 50 == 49) health->decide(now);
     }
   }
 };
 
 TEST(Guard, LeavesAHealthyServiceAlone) {
-  Guard guard;
   Service service;
-  service.run(guard, 60s);
-  EXPECT_EQ(guard.share(), 1);
+  service.run(60s);
+  EXPECT_EQ(service.share(), 1);
 }
 
 TEST(Guard, BacksOffWhileShadowsHurtAndComesBackWhenTheyDoNot) {
-  Guard guard;
   Service service;
-  service.run(guard, 10s);
+  service.run(10s);
   service.harm = 200ms;
-  service.run(guard, 20s);
-  EXPECT_LT(guard.share(), 0.25);
+  service.run(20s);
+  EXPECT_LT(service.share(), 0.25);
   service.harm = 0ms;
-  service.run(guard, 180s);
-  EXPECT_EQ(guard.share(), 1);
+  service.run(180s);
+  EXPECT_EQ(service.share(), 1);
 }
 
 TEST(Guard, SeesErrorsToo) {
-  Guard guard;
   Service service;
-  service.run(guard, 10s);
+  service.run(10s);
   service.error_share = 0.3;
-  service.run(guard, 6s);
-  EXPECT_LE(guard.share(), 0.25);
+  service.run(6s);
+  EXPECT_LE(service.share(), 0.25);
 }
 
 TEST(Guard, ServiceThatStaysSlowWithoutUsIsTheNewNormal) {
-  Guard guard;
   Service service;
-  service.run(guard, 10s);
+  service.run(10s);
   service.plain = 100ms;
-  service.run(guard, 20s);
-  EXPECT_LT(guard.share(), 1);
-  service.run(guard, 300s);
-  EXPECT_EQ(guard.share(), 1);
+  service.run(20s);
+  EXPECT_LT(service.share(), 1);
+  service.run(300s);
+  EXPECT_EQ(service.share(), 1);
 }
 
 TEST(Guard, WhatItSawWithShadowsOffIsTheBaseline) {
-  Guard guard;
   Service service;
   service.harm = 200ms;  // from the first request on
-  service.run(guard, 5s);
-  EXPECT_EQ(guard.share(), 1);
-  for (int i = 0; i < 100; ++i) guard.observe(11ms, false, false, service.now);
-  service.run(guard, 5s);
-  EXPECT_LT(guard.share(), 1);
+  service.run(5s);
+  EXPECT_EQ(service.share(), 1);
+  for (int i = 0; i < 100; ++i) {
+    service.health->observe(i % kShards, 11ms, false, false, service.now);
+  }
+  service.run(5s);
+  EXPECT_LT(service.share(), 1);
 }
 
 TEST(Guard, AdmitsTheShareOfIds) {
-  Guard guard;
   Service service;
-  service.run(guard, 10s);
+  service.run(10s);
   service.harm = 40ms;
-  while (guard.share() == 1) service.run(guard, 1s);
+  while (service.share() == 1) service.run(1s);
   int admitted = 0;
-  for (http::ExchangeId id = 0; id < 10000; ++id) admitted += guard.admits(id);
-  EXPECT_NEAR(admitted, 10000 * guard.share(), 200);
+  for (http::ExchangeId id = 0; id < 10000; ++id) admitted += service.health->admits(id);
+  EXPECT_NEAR(admitted, 10000 * service.share(), 200);
 }
 
-ImpactReport report_of(Duration harm, Duration time) {
-  ImpactOptions options;
-  options.delay = 0s;
+// Each shard alone sees fewer requests than a window needs; together they see enough.
+TEST(Guard, AFewRequestsOfEachShardAreEnoughTogether) {
+  DispatchOptions dispatch;
+  dispatch.impact.on = false;
+  constexpr std::size_t kMany = 32;
   const Time start{1h};
-  const OffWindows windows(options, 99, start);
-  Impact impact;
+  ServiceHealth health(dispatch, kMany, 1, start);
+  Time now = start;
+  const auto run = [&](Duration latency, Duration time) {
+    for (const Time end = now + time; now < end; now += 16ms) {
+      health.observe(static_cast<std::size_t>((now - start) / 16ms) % kMany, latency, false,
+                     health.share() > 0, now);
+      health.decide(now);
+    }
+  };
+  run(10ms, 10s);
+  EXPECT_EQ(health.share(), 1);
+  run(100ms, 12s);
+  EXPECT_LE(health.share(), 0.25);
+}
+
+TEST(Guard, MayBeTurnedOff) {
+  DispatchOptions dispatch;
+  dispatch.guard = false;
+  Time now{1h};
+  ServiceHealth health(dispatch, 1, 1, now);
+  for (int i = 0; i < 20000; ++i, now += 2ms) {
+    health.observe(0, i < 5000 ? 10ms : 900ms, i >= 5000, true, now);
+    if (i % 50 == 0) health.decide(now);
+  }
+  EXPECT_EQ(health.share(), 1);
+}
+
+struct Harm {
+  Duration latency{};
+  double errors = 0;
+};
+
+ImpactReport report_of(Harm harm, Duration time) {
+  DispatchOptions dispatch;
+  dispatch.guard = false;
+  dispatch.impact.delay = 0s;
+  const Time start{1h};
+  ServiceHealth health(dispatch, kShards, 99, start);
   std::mt19937 random{3};
   std::lognormal_distribution<double> latency_ms(3.0, 0.5);  // around 20 ms
+  std::uniform_real_distribution<double> unit(0, 1);
+  int i = 0;
   for (Time now = start; now < start + time; now += 4ms) {
-    const OffWindows::Phase phase = windows.at(now);
+    const bool off = health.phase(now).off;
     const auto plain = Duration(static_cast<std::int64_t>(latency_ms(random) * 1e6));
-    impact.observe(phase.off ? plain : plain + harm, false, phase);
+    health.observe(random() % kShards, off ? plain : plain + harm.latency,
+                   unit(random) < (off ? 0.001 : 0.001 + harm.errors), true, now);
+    if (++i % 25 == 0) health.decide(now);
   }
-  return impact.report();
+  return health.impact();
 }
 
 TEST(Impact, FindsAPlantedFiveMilliseconds) {
-  const ImpactReport report = report_of(5ms, 20min);
+  const ImpactReport report = report_of({5ms}, 20min);
   EXPECT_EQ(report.verdict, ImpactReport::Verdict::kHarm) << report.interval;
   EXPECT_NEAR(report.harm_ms, 5, 2);
   EXPECT_GT(report.with_shadows.p50_ms, report.without_shadows.p50_ms + 3);
 }
 
+TEST(Impact, FindsPlantedErrors) {
+  const ImpactReport report = report_of({0ms, 0.05}, 40min);
+  EXPECT_EQ(report.verdict, ImpactReport::Verdict::kHarm) << report.interval;
+}
+
 TEST(Impact, SaysNoneWhereThereIsNone) {
-  const ImpactReport report = report_of(0ms, 40min);
+  const ImpactReport report = report_of({}, 40min);
   EXPECT_EQ(report.verdict, ImpactReport::Verdict::kNone) << report.interval;
+  EXPECT_GT(report.windows, 100u);
 }
 
 TEST(Impact, SaysUnknownUntilItHasSeenEnough) {
-  EXPECT_EQ(report_of(0ms, 2min).verdict, ImpactReport::Verdict::kUnknown);
+  EXPECT_EQ(report_of({}, 2min).verdict, ImpactReport::Verdict::kUnknown);
 }
 
 TEST(OffWindows, AreShortRandomAndTheSameForAll) {
@@ -151,12 +204,25 @@ TEST(Ramp, RisesOverTimeAndWaitsWhereTooMuchDiffers) {
   EXPECT_EQ(ramp.percent(), 1);
   ramp.tick(now += 50s);
   EXPECT_NEAR(ramp.percent(), 50.5, 0.1);
-  ramp.observe_trouble(0.06);
+  ramp.observe(6, 100);
   ramp.tick(now += 50s);
   EXPECT_NEAR(ramp.percent(), 50.5, 0.1);
-  ramp.observe_trouble(0.05);
+  ramp.observe(0, 100);
   ramp.tick(now += 500s);
   EXPECT_EQ(ramp.percent(), 100);
+}
+
+// One in ten differs, three a second are compared: most seconds see nothing wrong.
+TEST(Ramp, IsHeldByAShareThatMostSecondsDoNotShow) {
+  RampProgress ramp({1, 100, 100s, 0.05});
+  Time now{1h};
+  ramp.tick(now);
+  for (int second = 0; second < 300; ++second) {
+    ramp.observe(second % 3 == 0 ? 1 : 0, 3);
+    ramp.tick(now += 1s);
+  }
+  EXPECT_LT(ramp.percent(), 20);
+  EXPECT_TRUE(ramp.held());
 }
 
 }  // namespace

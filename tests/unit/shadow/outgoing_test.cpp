@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+
+#include "agent/shadow/raw_message.h"
 
 namespace shadowtap::shadow {
 namespace {
@@ -28,7 +31,7 @@ std::string compose(const http::Request& request, TargetOptions options = {},
   const auto url = TargetUrl::parse(options.url);
   const auto made = Outgoing::create(options, *url, trace);
   EXPECT_TRUE(made) << made.error().message();
-  return made->compose(request, 0xbeef);
+  return made->compose(request, made->target_of(request), 0xbeef);
 }
 
 TEST(Outgoing, KeepsOrderCaseAndRepeatsAndAddsOurHeader) {
@@ -124,6 +127,75 @@ TEST(Outgoing, AMissingSecretIsAFailureThatNamesIt) {
   const auto made = Outgoing::create(options, *TargetUrl::parse(options.url), Trace::kNew);
   ASSERT_FALSE(made);
   EXPECT_THAT(made.error().message(), HasSubstr("/nowhere/token"));
+}
+
+TEST(Outgoing, RefusesOptionsThatWouldMakeOneRequestTwo) {
+  const auto refused = [](const TargetOptions& options) {
+    return !Outgoing::create(options, *TargetUrl::parse("http://h"), Trace::kNew);
+  };
+  const std::vector<NameValue> headers{{"X", "a\r\nDELETE / HTTP/1.1"}, {"X", "a\nb"},
+                                       {"X\r\nY", "a"},                {"", "a"},
+                                       {"content-length", "5"},        {"Transfer-Encoding", "x"},
+                                       {"x-shadowtap", "1"},           {"X", std::string("\0", 1)}};
+  for (const NameValue& header : headers) {
+    TargetOptions options;
+    options.set_headers = {header};
+    EXPECT_TRUE(refused(options)) << header.name << ": " << header.value;
+  }
+  for (const NameValue& pair : std::vector<NameValue>{{"q", "a b"}, {"q", "\r\n"}, {"", "x"}}) {
+    TargetOptions options;
+    options.set_query = {pair};
+    EXPECT_TRUE(refused(options)) << pair.name << "=" << pair.value;
+  }
+  TargetOptions options;
+  options.rewrite = {{"^/a", "/b HTTP/1.1\r\n"}};
+  EXPECT_TRUE(refused(options));
+}
+
+TEST(Outgoing, ARewrittenTargetStaysAPath) {
+  TargetOptions options;
+  options.rewrite = {{"^/v1/?", ""}};
+  EXPECT_THAT(compose(request_of("GET", "/v1/users", {}), options),
+              HasSubstr("GET /users HTTP/1.1\r\n"));
+}
+
+// What the service's parser and the target's could understand differently: what we take in
+// goes out as exactly one request with the same method and body, or is not taken in.
+TEST(Outgoing, NoHeadMakesOneRequestTwo) {
+  const std::string post = "POST /a HTTP/1.1\r\nHost: h\r\n";
+  const std::vector<std::string> heads{
+      post + "Transfer-Encoding : chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+      post + "Transfer-Encoding:\tchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+      post + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+      post + "Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello",
+      post + "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "5\r\nhello\r\n0\r\n\r\n",
+      post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+      post + "Content-Length: 5\r\nX: a\r\n b\r\n\r\nhello",
+      post + "Content-Length: 5\r\nX: a\n\r\nhello",
+      post + "Content-Length: +5\r\n\r\nhello",
+      post + "Content_Length: 9\r\nContent-Length: 5\r\n\r\nhello",
+      post + "X: a\rContent-Length: 9\r\nContent-Length: 5\r\n\r\nhello",
+      post + "Transfer-Encoding: chunked\r\n\r\n5;a=\"\"\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n",
+      post + "Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\nhello",
+      post + "Connection: Content-Length\r\nContent-Length: 5\r\n\r\nhello",
+  };
+  int taken = 0;
+  for (const std::string& head : heads) {
+    const auto captured = parse_request(head);
+    if (!captured) continue;
+    ++taken;
+    const std::string sent = compose(*captured);
+    const auto again = parse_request(sent);
+    ASSERT_TRUE(again) << sent;
+    EXPECT_EQ(again->method, "POST");
+    EXPECT_EQ(again->body.bytes, "hello") << sent;
+    EXPECT_EQ(std::count(sent.begin(), sent.end(), '\r'), std::count(sent.begin(), sent.end(), '\n'));
+    const bool coded = again->headers.find("transfer-encoding").has_value();
+    EXPECT_NE(coded, again->headers.find("content-length").has_value()) << sent;
+    EXPECT_EQ(coded ? *again->headers.find("transfer-encoding") : "chunked", "chunked");
+  }
+  EXPECT_GE(taken, 5);
 }
 
 TEST(Outgoing, GivesTracesANewIdThatIsNotSampled) {
