@@ -75,7 +75,7 @@ void merge(std::vector<shadow::TargetStatus>& all, const std::vector<shadow::Tar
 }
 
 // Of an exchange that results never hear of.
-std::string outcome_of(const results::Ending& ending) {
+std::string outcome_word(const results::Ending& ending) {
   const Unreported outcome = unreported_as(ending);
   return outcome == Unreported::kNotCompared ? "not_comparable" : to_string(outcome);
 }
@@ -289,7 +289,7 @@ void LiveControl::replay(http::Exchange exchange, Replayed done) {
       boost::asio::post(io_, [this, service, done, shared] {
         if (!*shared) return done(shared->error());
         results::DiffDetail detail = results::detail_of(**shared, service, redactor_);
-        detail.row.outcome = outcome_of((*shared)->ending);
+        detail.row.outcome = outcome_word((*shared)->ending);
         done(std::move(detail));
       });
     });

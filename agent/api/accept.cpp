@@ -11,7 +11,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-std::string_view next_part(std::string_view& rest, char separator) {
+std::string_view trimmed_part(std::string_view& rest, char separator) {
   const std::size_t end = rest.find(separator);
   const std::string_view part = trimmed(rest.substr(0, end));
   rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
@@ -20,7 +20,7 @@ std::string_view next_part(std::string_view& rest, char separator) {
 
 // "q=0", "q=0.000": not that one.
 bool is_refusal(std::string_view parameter) {
-  const std::string_view name = next_part(parameter, '=');
+  const std::string_view name = trimmed_part(parameter, '=');
   if (!equal_ignoring_case(name, "q") || !parameter.starts_with('0')) return false;
   return parameter.find_first_not_of("0.") == std::string_view::npos;
 }
@@ -39,15 +39,15 @@ int fit(std::string_view range, std::string_view type) {
 
 bool accepts(std::string_view accept, std::string_view content_type) {
   if (accept.find_first_not_of(" \t,") == std::string_view::npos) return true;
-  const std::string_view type = next_part(content_type, ';');
+  const std::string_view type = trimmed_part(content_type, ';');
   int best = 0;
   bool taken = false;
   while (!accept.empty()) {
-    std::string_view parameters = next_part(accept, ',');
-    const int here = fit(next_part(parameters, ';'), type);
+    std::string_view parameters = trimmed_part(accept, ',');
+    const int here = fit(trimmed_part(parameters, ';'), type);
     if (here == 0 || here < best) continue;
     bool refused = false;
-    while (!parameters.empty()) refused |= is_refusal(next_part(parameters, ';'));
+    while (!parameters.empty()) refused |= is_refusal(trimmed_part(parameters, ';'));
     taken = here > best ? !refused : taken || !refused;
     best = here;
   }

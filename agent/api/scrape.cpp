@@ -26,7 +26,8 @@ void append_comparisons(metrics::Snapshot& out, const ServiceLedger& ledger) {
     out.comparisons.push_back({ledger.name, kOther, outcome, 0});
   }
   for (const auto& [outcome, n] : ledger.unreported) {
-    if (outcome == "error" || is_compared(outcome)) out.comparisons.push_back({ledger.name, kOther, outcome, n});
+    if (outcome != "error" && !is_compared(outcome)) continue;
+    out.comparisons.push_back({ledger.name, kOther, outcome, n});
   }
 }
 
