@@ -134,8 +134,8 @@ class Host:
         out = self.run("ss", "-Hltn", f"sport = :{port}").stdout
         return bool(out.strip())
 
-    def nginx(self, port, locations, name, listen=("",)):
-        """A real nginx with `locations` as its server block's text."""
+    def nginx(self, port, locations, name, listen=("",), http=""):
+        """A real nginx with `locations` as its server block's text, `http` around that."""
         directory = self.lab.directory / name
         directory.mkdir()
         listens = "\n".join(f"listen {address}{port};" for address in listen)
@@ -146,6 +146,7 @@ http {{
   access_log {directory}/access.log; keepalive_requests 1000000000; default_type application/json;
   client_max_body_size 16m; client_body_temp_path {directory}; proxy_temp_path {directory};
   fastcgi_temp_path {directory}; uwsgi_temp_path {directory}; scgi_temp_path {directory};
+  {http}
   server {{ {listens} root {directory}; {locations} }}
 }}
 """
@@ -180,9 +181,9 @@ frontend f
 class Agent:
     """A running `shadowtap run`, spoken to over its API."""
 
-    def __init__(self, host, args, name="agent"):
+    def __init__(self, host, args, name="agent", prefix=()):
         self.host = host
-        self.process = host.start(BINARY, "run", *args, "--listen", "127.0.0.1:9900", name=name)
+        self.process = host.start(*prefix, BINARY, "run", *args, "--listen", "127.0.0.1:9900", name=name)
 
     def ready(self):
         def answers():

@@ -65,6 +65,31 @@ class ReplayTest(unittest.TestCase):
         self.target.nginx(8080, SAME, "candidate")
         self.assertEqual(self.replay(path).returncode, 3)
 
+    def test_a_recording_sends_nothing_unsafe_either(self):
+        log = self.target.nginx(8080, SAME, "candidate").log
+        requests = [
+            "GET /safe HTTP/1.1\r\nHost: h\r\n\r\n",
+            "POST /order HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
+            "GET /item HTTP/1.1\r\nHost: h\r\nX-HTTP-Method-Override: DELETE\r\n\r\n",
+            "GET /item?_method=DELETE HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /lo%2567out HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /logout HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /again HTTP/1.1\r\nHost: h\r\nX-Shadowtap: 1\r\n\r\n",
+            "GET /a/../private HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /smuggled HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ]
+        answer = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}'
+        records = []
+        for i, request in enumerate(requests):
+            for kind, message in ((1, request), (2, answer)):
+                records.append(f"{kind} {i:024x} {1700000000000000000 + i} 1000000\n{message}")
+        path = self.lab.directory / "hostile.gor"
+        path.write_text("".join(r + "\n🐵🙈🙉\n" for r in records), newline="")
+        done = self.replay(path, "--deny", "^/private", "--report", "json")
+        self.assertEqual([line.split('"')[1] for line in log().splitlines()], ["GET /safe HTTP/1.1"],
+                         done.stderr)
+
     def test_a_pace_is_kept_and_a_wrong_one_refused(self):
         path = self.record(3, "--with-secrets")
         self.target.nginx(8080, SAME, "candidate")
