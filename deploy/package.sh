@@ -16,6 +16,8 @@ install -D -m 644 deploy/systemd/shadowtap.service "$root/lib/systemd/system/sha
 install -D -m 644 deploy/systemd/config.yaml "$root/etc/shadowtap/config.yaml"
 install -D -m 644 LICENSE "$root/usr/share/doc/shadowtap/copyright"
 install -m 644 README.md deploy/SECURITY.md "$root/usr/share/doc/shadowtap/"
+install -D -m 644 -t "$root/usr/share/doc/shadowtap/examples" deploy/examples/*.yaml deploy/rollout/*.yaml \
+  deploy/rollout/*.sh deploy/prometheus/shadowtap.rules.yml deploy/grafana/shadowtap.json
 
 mkdir "$root/DEBIAN"
 cat >"$root/DEBIAN/control" <<CONTROL

@@ -1,12 +1,17 @@
 """The agent as deploy/ runs it: with the capabilities that the DaemonSet and the systemd
 unit list, no way to others, and a file system that cannot be written."""
 
+import os
+import pathlib
 import re
+import shutil
+import signal
+import subprocess
 import unittest
 
 import yaml
 
-from harness import BINARY, ROOT, Lab, check_ledger, until
+from harness import BINARY, ROOT, Lab, check_ledger, require, until
 from rest import Rest
 
 SERVICE = """location / { return 200 '{"a":1}'; }"""
@@ -45,18 +50,22 @@ class ConfinedTest(unittest.TestCase):
             BINARY, "run", "--port", "8080", "--guard", "off", "--candidate", f"http://{Lab.TARGET}:8080",
             "--data-dir", self.data, "--metrics-listen", "127.0.0.1:9901", name="agent")
 
-    def check(self, process):
+    def ready(self, process):
         rest = Rest(self.lab.service)
 
-        def ready():
+        def answered():
             self.assertIsNone(process.process.poll(), process.errors())
             try:
                 return rest.get("/readyz").json
             except OSError:
                 return None
 
-        state = until(ready, f"readyz: {process.errors()}")
+        state = until(answered, f"readyz: {process.errors()}", 60)
         self.assertEqual(state["state"], "ready", state)
+        return rest
+
+    def check(self, process):
+        rest = self.ready(process)
         urls = [f"http://{Lab.SERVICE}:8080/x"] * 20
         self.lab.client.run("curl", "-sS", "-o", "/dev/null", *urls)
 
@@ -84,6 +93,38 @@ class ConfinedTest(unittest.TestCase):
         self.data.chmod(0o777)
         self.lab.directory.chmod(0o755)
         self.check(self.run_with(of_the_unit(), "--reuid=65534", "--regid=65534", "--clear-groups"))
+
+    def test_the_units_filter_lets_every_system_call_pass(self):
+        for program in ("strace", "systemd-analyze"):
+            require(shutil.which(program), program)
+        log = self.lab.directory / "strace"
+        process = self.lab.service.start(
+            "strace", "-f", "-qq", "-o", log, BINARY, "run", "--port", "8080", "--candidate",
+            f"http://{Lab.TARGET}:8080", "--data-dir", self.data, "--metrics-listen", "127.0.0.1:9901", name="agent")
+        rest = self.ready(process)
+        self.lab.client.run("curl", "-sS", "-o", "/dev/null", f"http://{Lab.SERVICE}:8080/x?i=[1-30]")
+        until(lambda: rest.get("/api/v1/coverage").json["services"][0]["captured"] == 30, "30 exchanges", 60)
+        for path in ("/", "/metrics", "/api/v1/report", "/api/v1/diffs"):
+            self.assertEqual(rest.get(path).status, 200)
+        self.assertEqual(rest.call("PUT", "/api/v1/services/default/sampling", {"sample": 50}).status, 200)
+        (agent,) = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(agent), signal.SIGTERM)
+        process.process.wait(60)
+        used = set(re.findall(r"^\d+ +(\w+)\(", log.read_text(errors="replace"), re.M))
+        self.assertIn("bpf", used)
+        self.assertEqual(used - self.allowed_by_the_unit(), set())
+
+    def allowed_by_the_unit(self):
+        unit = (ROOT / "deploy/systemd/shadowtap.service").read_text()
+        names, allowed = re.search(r"^SystemCallFilter=(.*)$", unit, re.M)[1].split(), set()
+        while names:
+            name = names.pop()
+            if not name.startswith("@"):
+                allowed.add(name)
+                continue
+            out = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True)
+            names += re.findall(r"^ +(@?[a-z][\w-]*)$", out.stdout, re.M)
+        return allowed
 
 
 if __name__ == "__main__":

@@ -154,6 +154,24 @@ services:
         swap("..4", 50)
         until(lambda: sample() == 50 and success(1), "and mended")
 
+    def test_a_disk_that_cannot_be_used_is_a_state_and_shadowing_goes_on(self):
+        self.target.nginx(8080, SAME, "candidate")
+
+        def disk(options):
+            self.lab.system("mount", "-t", "tmpfs", "-o", options, "tmpfs", self.data)
+            self.addCleanup(self.lab.system, "umount", self.data)
+
+        for name, spoil in (("corrupt", lambda: (self.data / "results.db").write_bytes(b"junk" * 2000)),
+                            ("read-only", lambda: disk("ro")), ("full", lambda: disk("size=16k"))):
+            spoil()
+            agent = Agent(self.service, ["--config", self.config], name).ready()
+            self.get(20)
+            self.assertEqual(agent.settled(20)["compared"], 20)
+            until(lambda: agent.get("/readyz")["state"] == "degraded", f"{name} is told")
+            (reason,) = agent.get("/readyz")["reasons"]
+            self.assertIn(str(self.data), reason)
+            self.assertEqual(agent.stop(), 0)
+
     def test_pause_stops_sending_and_resume_goes_on(self):
         log = self.target.nginx(8080, SAME, "candidate").log
         agent = self.agent()
