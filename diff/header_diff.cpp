@@ -93,6 +93,38 @@ bool equal_values(const Header& h, const std::string& left, const std::string& r
          sorted_items(h.name, h.left) == sorted_items(h.name, h.right);
 }
 
+// The lines of every name whose lines are not the same on both sides: most are, and what
+// is equal to the byte is equal under every rule.
+struct Differing {
+  Differing(std::span<const HeaderLine> l, std::span<const HeaderLine> r) : left(l), right(r) {
+    const auto same_name = [](const HeaderLine& a, const HeaderLine& b) {
+      return equal_ignoring_case(a.name, b.name);
+    };
+    if (!std::equal(l.begin(), l.end(), r.begin(), r.end(), same_name)) return;
+    for (std::size_t i = 0; i < l.size(); ++i) {
+      if (!differs(l, r, l[i].name)) continue;
+      kept_left.push_back(l[i]);
+      kept_right.push_back(r[i]);
+    }
+    left = kept_left;
+    right = kept_right;
+  }
+  Differing(const Differing&) = delete;
+
+  static bool differs(std::span<const HeaderLine> l, std::span<const HeaderLine> r,
+                      std::string_view name) {
+    for (std::size_t i = 0; i < l.size(); ++i) {
+      if (l[i].value != r[i].value && equal_ignoring_case(l[i].name, name)) return true;
+    }
+    return false;
+  }
+
+  std::span<const HeaderLine> left;
+  std::span<const HeaderLine> right;
+  std::vector<HeaderLine> kept_left;
+  std::vector<HeaderLine> kept_right;
+};
+
 std::vector<Header> by_name(std::span<const HeaderLine> left,
                             std::span<const HeaderLine> right) {
   std::vector<Header> headers;
@@ -119,8 +151,10 @@ std::string_view header_value(std::span<const HeaderLine> headers, std::string_v
 void diff_headers(std::span<const HeaderLine> left, std::span<const HeaderLine> right,
                   const HeaderDiffOptions& options, const RuleSet::Compiled& rules,
                   Report& report) {
+  const Differing differing(left, right);
+  if (differing.left.empty() && differing.right.empty()) return;
   NamedDiff named(options.into, rules, report);
-  for (const Header& h : by_name(left, right)) {
+  for (const Header& h : by_name(differing.left, differing.right)) {
     if (report.stopped()) return;
     if (is_left_out(h.name, options, rules)) continue;
     if (h.name == "set-cookie" && options.into == RulePath::Into::kHeader) {

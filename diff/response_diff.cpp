@@ -1,5 +1,7 @@
 #include "diff/response_diff.h"
 
+#include <algorithm>
+
 #include "diff/body_diff.h"
 #include "diff/charset.h"
 #include "diff/header_diff.h"
@@ -11,6 +13,11 @@ namespace {
 
 ContentType content_type(const ResponseView& response) {
   return parse_content_type(header_value(response.headers, "content-type"));
+}
+
+bool same_content_type(const ResponseView& left, const ResponseView& right) {
+  return header_value(left.headers, "content-type") ==
+         header_value(right.headers, "content-type");
 }
 
 // One side's body, as text in UTF-8 where it is text.
@@ -105,6 +112,7 @@ void diff_codings(const ResponseView& left, const ResponseView& right, bool equa
     named.compare(name, side(l), side(r), false);
   };
   compare("content-encoding", coding_of(left), coding_of(right));
+  if (same_content_type(left, right)) return;
   const ContentType l = content_type(left);
   const ContentType r = content_type(right);
   // Another type is a difference of its own, and reported.
@@ -117,13 +125,24 @@ Media diff_bodies(const ResponseView& left, const ResponseView& right,
                   const RuleSet::Compiled& rules, Report& report) {
   if (left.body == right.body) {
     const auto type = content_type(left);
-    const auto other = content_type(right);
-    if (type.charset == other.charset) return media_of(type, left.body.substr(0, 64));
+    const bool same = same_content_type(left, right) || type.charset == content_type(right).charset;
+    if (same) return media_of(type, left.body.substr(0, 64));
   }
   const Body l(left);
   const Body r(right);
   if (l.bytes == r.bytes) return l.media;
   return diff_documents(l, r, rules, report);
+}
+
+// To the byte: then no rule took anything.
+bool identical(const ResponseView& left, const ResponseView& right) {
+  const auto same = [](std::span<const HeaderLine> l, std::span<const HeaderLine> r) {
+    return std::equal(l.begin(), l.end(), r.begin(), r.end(), [](const auto& a, const auto& b) {
+      return a.name == b.name && a.value == b.value;
+    });
+  };
+  return left.status == right.status && left.body == right.body && left.coding == right.coding &&
+         same(left.headers, right.headers) && same(left.trailers, right.trailers);
 }
 
 Differences compare_once(const ResponseView& left, const ResponseView& right,
@@ -152,7 +171,7 @@ Media media_of(const ResponseView& response) {
 Differences compare(const ResponseView& left, const ResponseView& right, const RuleSet& rules,
                     const Budget& budget, const MapLikePaths* map_like) {
   Differences result = compare_once(left, right, rules.compiled(), budget, map_like);
-  if (result.equal && !rules.compiled().empty()) {
+  if (result.equal && !rules.compiled().empty() && !identical(left, right)) {
     static const auto kNoRules = RuleSet::none();
     Budget one = budget;
     one.max_differences = 1;
