@@ -42,7 +42,8 @@ void OrderGate::ended(http::ExchangeId id, std::vector<http::ExchangeId>& freed)
   entries_.erase(found);
   if (order_ == Order::kConnection) {
     const auto queue = connections_.find(entry.connection);
-    std::erase(queue->second, id);
+    auto& waiting = queue->second;
+    waiting.erase(std::remove(waiting.begin(), waiting.end(), id), waiting.end());
     if (queue->second.empty()) {
       connections_.erase(queue);
     } else {

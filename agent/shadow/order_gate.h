@@ -8,6 +8,7 @@
 // nothing wedges. Knows no targets; time is an argument. Not thread-safe; one per lane.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -61,7 +62,9 @@ class OrderGate {
   Order order_;
   Duration order_wait_;
   std::unordered_map<http::ExchangeId, Entry> entries_;
-  std::unordered_map<std::uint64_t, std::deque<http::ExchangeId>> connections_;  // oldest first
+  // Oldest first; mostly one.
+  std::unordered_map<std::uint64_t, boost::container::small_vector<http::ExchangeId, 4>>
+      connections_;
   std::set<std::pair<Time, http::ExchangeId>> original_ends_;  // of those not ended here
   Waiting waiting_by_begin_;
   std::deque<std::pair<Time, http::ExchangeId>> by_age_;  // with entries that are gone
