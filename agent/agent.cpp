@@ -298,8 +298,9 @@ void Agent::Parts::take_results() {
         more = true;
         break;
       }
-      auto comparison = shard->output().pop();
-      if (!comparison) break;
+      auto handed = shard->output().pop();
+      if (!handed) break;
+      const auto comparison = std::move(*handed);
       const std::size_t bytes = comparison->held_bytes;
       results->add(std::move(*comparison));
       shard->released(bytes);
@@ -365,7 +366,8 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
     sources.recording->tell(parts->shards.front()->exchanges());
   }
   parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
-                                                 parts->shards, parts->health);
+                                                 parts->shards, parts->health,
+                                                 [on = parts.get()] { on->take_results(); });
   parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);
   parts->effects = make_effects(*parts->live, parts->shards, *parts->results);
   parts->live->set_effects(parts->effects);

@@ -32,9 +32,11 @@ class Shard;
 class LiveControl : public api::Control {
  public:
   // `tap` is null when files are replayed.
+  // `take_results` gives results what the shards have handed over so far.
   LiveControl(config::LiveConfig& config, boost::asio::io_context& io, capture::Tap* tap,
               std::vector<std::unique_ptr<Shard>>& shards,
-              const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health);
+              const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health,
+              std::function<void()> take_results);
 
   // Asks every shard for a snapshot; it arrives on this thread.
   void refresh();
@@ -73,6 +75,7 @@ class LiveControl : public api::Control {
   capture::Tap* tap_;
   std::vector<std::unique_ptr<Shard>>& shards_;
   const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health_;  // empty: a recording
+  std::function<void()> take_results_;
   results::Redactor redactor_;
   std::vector<std::string> services_;  // names; they do not change while the agent runs
   std::vector<std::vector<Snapshot>> snapshots_;  // [shard][service]

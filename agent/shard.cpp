@@ -1,5 +1,8 @@
 #include "agent/shard.h"
 
+#include <time.h>
+
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 
@@ -12,11 +15,12 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kDrainBudget = 256;   // segments a turn
 constexpr std::size_t kMaxOpenFromFile = 512;  // a file is read no faster than targets answer
-constexpr int kHandlersPerTurn = 64;
+constexpr std::size_t kHandlersPerTurn = 64;
 constexpr Duration kTick = 10ms;            // timers of streams, sends and deadlines
 constexpr Duration kIdleTick = 100ms;       // the same with nothing open; also the backstop
 constexpr Duration kBusy = 4ms;             // after a record: poll, do not arm
 constexpr Duration kPoll = 1ms;
+constexpr Duration kWakeResults = 10ms;     // not more often: a thread's wake-up for each is dear
 constexpr Duration kStopGrace = 2s;         // for answers under way when the agent stops
 constexpr Duration kStopDeadline = 10s;     // for a file's last exchanges
 
@@ -285,13 +289,21 @@ void Shard::report(results::Comparison comparison) {
   handed_over_.fetch_add(bytes, std::memory_order_relaxed);
   comparison.held_bytes = bytes;
   comparison.shard = options_.index;
-  switch (output_.push(comparison)) {
+  auto handed = std::make_unique<results::Comparison>(std::move(comparison));
+  switch (output_.push(handed)) {
     case HandedOver::kQueued: return;
-    case HandedOver::kQueuedWakeUp: wake_results_(); return;
+    case HandedOver::kQueuedWakeUp: results_sleep_ = true; return;
     case HandedOver::kRefused: break;
   }
   handed_over_.fetch_sub(bytes, std::memory_order_relaxed);
   ledger.unreported.add(unreported_as(comparison.ending));
+}
+
+void Shard::wake_results_if_due(Time now) {
+  if (!results_sleep_ || now < next_wake_) return;
+  results_sleep_ = false;
+  next_wake_ = now + kWakeResults;
+  wake_results_();
 }
 
 void Shard::resend(http::Exchange exchange,
@@ -371,9 +383,10 @@ void Shard::run() {
     const bool full = source_.waits() && table_.size() >= kMaxOpenFromFile;
     const std::size_t drained = full ? 0 : source_.drain(kDrainBudget, take);
     if (drained > 0) last_record_ = now_;
-    bool worked = drained > 0;
-    for (int i = 0; i < kHandlersPerTurn && io_.poll_one() > 0; ++i) worked = true;
+    std::size_t handled = 0;
+    while (handled < kHandlersPerTurn && io_.poll_one() > 0) ++handled;
     if (now_ >= next_tick_) tick(now_);
+    wake_results_if_due(now_);
     if (source_.ended()) {
       if (!ended) {
         ended = now_;
@@ -381,7 +394,7 @@ void Shard::run() {
       }
       if (!work_left() || now_ - *ended > kStopDeadline) break;
     }
-    if (!worked) sleep(now_);
+    if (!at_once(drained, handled)) sleep(now_);
   }
   if (!ended) wind_down(take);
   end_all();
@@ -425,19 +438,41 @@ void Shard::tick(Time now) {
   });
 }
 
-// While records come, poll each millisecond; when quiet, arm the source and sleep on its
-// descriptor, never longer than the backstop.
+// A file has more as soon as there is room; a wire's records wait until a turn is full.
+bool Shard::at_once(std::size_t drained, std::size_t handled) const {
+  if (!watch_) return drained + handled > 0;
+  return drained == kDrainBudget || handled == kHandlersPerTurn;
+}
+
+// While records come, take a turn each millisecond; when quiet, arm the source and sleep on
+// its descriptor, never longer than the backstop. A wake-up for each answer would cost more
+// than the rest of its exchange, so between two turns only those are awaited that let
+// something else go.
 void Shard::sleep(Time now) {
+  if (watch_ && now - last_record_ < kBusy && !awaits_answers()) return nap(now + kPoll);
   if (!watch_ || now - last_record_ < kBusy) {
     io_.run_one_for(std::min<Duration>(kPoll, std::max<Duration>(next_tick_ - now, 0ns)));
     return;
   }
   if (source_.arm()) {
     watch_source();
-    const Duration limit = work_left() ? kTick : kIdleTick;
+    const Duration limit = work_left() || results_sleep_ ? kTick : kIdleTick;
     io_.run_one_for(std::min<Duration>(limit, std::max<Duration>(next_tick_ - now, 0ns)));
   }
   source_.disarm();
+}
+
+void Shard::nap(Time until) {
+  const Duration since_boot = until.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  const timespec end{seconds.count(), (since_boot - seconds).count()};
+  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr);
+}
+
+bool Shard::awaits_answers() const {
+  return std::any_of(services_.begin(), services_.end(), [](const auto& service) {
+    return service->dispatcher->awaits_answers();
+  });
 }
 
 void Shard::watch_source() {

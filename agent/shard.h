@@ -49,10 +49,11 @@ struct ShardOptions {
 
 class Shard : private http::ExchangeSink, private shadow::AnswerSink {
  public:
-  using Output = Handoff<results::Comparison>;
+  // By pointer: thousands of comparisons side by side would fill a cache.
+  using Output = Handoff<std::unique_ptr<results::Comparison>>;
 
   // `source` outlives the shard. `wake_results` is called on the shard's thread when
-  // results had found output() empty.
+  // results had found output() empty, a hundred times a second at most.
   Shard(ShardOptions options, net::SegmentSource& source, CompareWorker* worker,
         std::function<void()> wake_results);
   ~Shard() override;
@@ -116,15 +117,19 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   http::Exchange take_exchange(OpenExchange& open);
   void count(Ledger& ledger, const results::Ending& ending);
   void report(results::Comparison comparison);
+  void wake_results_if_due(Time now);
   void wind_down(const std::function<void(const net::Segment&)>& take);
   bool unreported();
   void end(OpenExchange& open);
   void end_all();
 
   void tick(Time now);
+  bool at_once(std::size_t drained, std::size_t handled) const;
   void sleep(Time now);
+  void nap(Time until);
   void watch_source();
   bool work_left() const;
+  bool awaits_answers() const;
 
   ShardOptions options_;
   net::SegmentSource& source_;
@@ -144,6 +149,8 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   Time now_;         // of this turn of the loop
   Time last_record_;
   Time next_tick_;
+  bool results_sleep_ = false;  // with something for them in output_
+  Time next_wake_;
 
   struct Watch;
   std::unique_ptr<Watch> watch_;

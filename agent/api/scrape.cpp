@@ -52,9 +52,28 @@ void append(metrics::Snapshot& out, const ServiceLedger& ledger, std::string ver
                           total(ledger.unreported), false, std::move(verdict)});
 }
 
+metrics::Buckets buckets_of(const shadow::LatencyHistogram& delays) {
+  metrics::Buckets buckets;
+  if (delays.count() == 0) return buckets;
+  buckets.upper_bounds = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 1, 10};
+  std::uint64_t before = 0;
+  for (const double bound : buckets.upper_bounds) {
+    const std::uint64_t within = delays.count_within(
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(bound)));
+    buckets.counts.push_back(within - std::exchange(before, within));
+  }
+  buckets.counts.push_back(delays.count() - before);
+  buckets.sum_seconds = std::chrono::duration<double>(delays.sum()).count();
+  return buckets;
+}
+
 metrics::TargetCount target_count(const std::string& service, const shadow::TargetStatus& t) {
-  metrics::TargetCount count{service, shadow::to_string(t.role),
-                             t.state == shadow::TargetState::kUp, {}};
+  metrics::TargetCount count;
+  count.service = service;
+  count.role = shadow::to_string(t.role);
+  count.up = t.state == shadow::TargetState::kUp;
+  count.connections_opened = t.connections_opened;
+  count.send_delay = buckets_of(t.send_delay);
   count.results.emplace_back("answered", t.answered);
   for (std::size_t i = 1; i < std::size(t.errors); ++i) {  // 0 is kNone
     count.results.emplace_back(http::to_string(static_cast<http::AnswerError>(i)), t.errors[i]);
@@ -68,8 +87,8 @@ metrics::TargetCount target_count(const std::string& service, const shadow::Targ
 void append(metrics::Snapshot& out, const results::RouteMetrics& route, const char* source,
             const results::RouteMetrics::Times& times) {
   if (times.counts.empty()) return;
-  out.responses.push_back({route.service, route.route, source, results::response_bounds(),
-                           times.counts, times.sum_seconds});
+  out.responses.push_back({route.service, route.route, source,
+                           {results::response_bounds(), times.counts, times.sum_seconds}});
 }
 
 void append(metrics::Snapshot& out, const results::RouteMetrics& route) {

@@ -26,6 +26,10 @@ json::value message_json(const std::optional<results::ShownMessage>& message) {
   return message_json(*message, true);
 }
 
+json::value milliseconds(Duration duration) {
+  return shown(std::chrono::duration<double, std::milli>(duration).count());
+}
+
 }  // namespace
 
 json::object to_json(const ServiceLedger& ledger) {
@@ -147,6 +151,10 @@ json::object to_json(const shadow::TargetStatus& target) {
   out["errors"] = counted<http::AnswerError>(target.errors);
   out["refused"] = counted<http::Refused>(target.refused);
   if (target.expires) out["expires"] = to_rfc3339(*target.expires);
+  if (target.send_delay.count() > 0) {
+    out["send_delay_ms"] = json::object{{"p50", milliseconds(target.send_delay.quantile(0.5))},
+                                        {"p99", milliseconds(target.send_delay.quantile(0.99))}};
+  }
   return out;
 }
 

@@ -30,15 +30,19 @@ struct ComparisonCount {
   std::uint64_t n = 0;
 };
 
-// Buckets are not cumulative: counts[i] is of answers at most upper_bounds[i] seconds and
-// above the bound before; one more count than bounds, for the rest.
+// Not cumulative: counts[i] is of what took at most upper_bounds[i] seconds and more than
+// the bound before; one more count than bounds, for the rest.
+struct Buckets {
+  std::vector<double> upper_bounds;
+  std::vector<std::uint64_t> counts;
+  double sum_seconds = 0;
+};
+
 struct ResponseHistogram {
   std::string service;
   std::string route;
   std::string source;  // original, candidate, secondary
-  std::vector<double> upper_bounds;
-  std::vector<std::uint64_t> counts;
-  double sum_seconds = 0;
+  Buckets times;
 };
 
 // What only the running agent knows (api::Control::metrics).
@@ -63,6 +67,8 @@ struct TargetCount {
   std::string role;
   bool up = false;
   std::vector<std::pair<std::string, std::uint64_t>> results;  // answered, timeout, stale, …
+  std::uint64_t connections_opened = 0;
+  Buckets send_delay{};  // request complete at the tap -> first byte of its shadow sent
 };
 
 struct Process {

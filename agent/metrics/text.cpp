@@ -29,7 +29,7 @@ class Family {
     (family_.type == prom::MetricType::Counter ? metric.counter.value : metric.gauge.value) +=
         value;
   }
-  void add(Labels labels, const ResponseHistogram& histogram) {
+  void add(Labels labels, const Buckets& histogram) {
     auto& h = row(std::move(labels)).histogram;
     std::uint64_t so_far = 0;
     const std::size_t bounds = histogram.upper_bounds.size();
@@ -132,7 +132,8 @@ void add_comparisons(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
                    "Last request byte to last response byte, by who answered.",
                    prom::MetricType::Histogram);
   for (const ResponseHistogram& row : s.responses) {
-    responses.add({{"service", row.service}, {"route", row.route}, {"source", row.source}}, row);
+    responses.add({{"service", row.service}, {"route", row.route}, {"source", row.source}},
+                  row.times);
   }
   out.push_back(responses.take());
 }
@@ -151,6 +152,17 @@ void add_targets(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
     if (!fresh) at->second = at->second && target.up;
   }
   out.push_back(requests.take());
+  Family opened("shadowtap_target_connections_total", "Connections opened to targets.", kCounter);
+  Family delay("shadowtap_send_delay_seconds",
+               "Last request byte at the tap to first byte of its shadow request.",
+               prom::MetricType::Histogram);
+  for (const TargetCount& target : s.targets) {
+    const Labels labels{{"service", target.service}, {"role", target.role}};
+    opened.add(labels, number(target.connections_opened));
+    if (!target.send_delay.counts.empty()) delay.add(labels, target.send_delay);
+  }
+  out.push_back(opened.take());
+  out.push_back(delay.take());
   Family target_up("shadowtap_target_up", "1 while the target answers, 0 while it fails.", kGauge);
   for (const auto& [key, is_up] : up) {
     target_up.add({{"service", key.first}, {"role", key.second}}, is_up ? 1 : 0);

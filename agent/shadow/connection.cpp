@@ -11,7 +11,7 @@
 namespace shadowtap::shadow {
 namespace {
 
-using boost::asio::generic::stream_protocol;
+constexpr Duration kRoundTripKept = std::chrono::milliseconds(100);
 
 Time clock_now() {
   return Time::clock::now();
@@ -19,13 +19,17 @@ Time clock_now() {
 
 }  // namespace
 
-Connection::Connection(boost::asio::io_context& io, Owner& owner,
-                       const ConnectionLimits& limits, std::shared_ptr<TlsContext> tls)
-    : socket_(io),
+Connection::Connection(Readiness& readiness, Owner& owner, const ConnectionLimits& limits,
+                       std::shared_ptr<TlsContext> tls)
+    : readiness_(readiness),
       owner_(&owner),
       limits_(limits),
       tls_(std::move(tls)),
       parser_(limits.parser) {}
+
+Connection::~Connection() {
+  close_socket();
+}
 
 void Connection::open(std::vector<SocketAddress> addresses, Time now) {
   addresses_ = std::move(addresses);
@@ -34,60 +38,67 @@ void Connection::open(std::vector<SocketAddress> addresses, Time now) {
 }
 
 void Connection::try_next_address(Time now) {
+  close_socket();
   if (next_address_ == addresses_.size()) return close(http::AnswerError::kConnect);
   peer_ = addresses_[next_address_++];
   trying_since_ = now;
-  boost::system::error_code error;
-  socket_.close(error);
+  if (start_connecting()) return;
+  // Later, because our owner's owner is amid sending.
+  readiness_.later([self = shared_from_this(), attempt = next_address_] {
+    const bool current = attempt == self->next_address_;
+    if (current && self->state_ == State::kConnecting) self->try_next_address(clock_now());
+  });
+}
+
+bool Connection::start_connecting() {
   const bool tcp = peer_.family() != AF_UNIX;
-  socket_.open(stream_protocol(peer_.family(), tcp ? IPPROTO_TCP : 0), error);
-  if (error) return close(http::AnswerError::kConnect);
+  socket_.reset(::socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket_) return false;
   const int one = 1;
-  if (tcp) ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (tcp) {
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
+  }
   if (tcp && limits_.mark != 0 &&
-      ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_MARK, &limits_.mark,
-                   sizeof limits_.mark) != 0 &&
+      ::setsockopt(socket_.get(), SOL_SOCKET, SO_MARK, &limits_.mark, sizeof limits_.mark) != 0 &&
       owner_ != nullptr) {
     owner_->mark_failed();
   }
-  socket_.non_blocking(true, error);
-  socket_.async_connect(stream_protocol::endpoint(&peer_.storage, peer_.size),
-                        [self = shared_from_this(),
-                         attempt = next_address_](boost::system::error_code failed) {
-                          const bool current = attempt == self->next_address_;
-                          if (current && self->state_ == State::kConnecting) {
-                            self->on_connected(!failed);
-                          }
-                        });
+  const auto* address = reinterpret_cast<const sockaddr*>(&peer_.storage);
+  const bool started =
+      ::connect(socket_.get(), address, static_cast<socklen_t>(peer_.size)) == 0 ||
+      errno == EINPROGRESS;
+  waiting_to_write_ = true;
+  return started && readiness_.add(socket_.get(), *this, waiting_to_write_);
 }
 
-void Connection::on_connected(bool connected) {
-  if (!connected) return try_next_address(clock_now());
-  wire_.attach(socket_.native_handle(), tls_.get());
+void Connection::on_connected() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return try_next_address(clock_now());
+  wait_to_write(false);
+  wire_.attach(socket_.get(), tls_.get());
   if (!tls_) return become_ready();
   state_ = State::kShaking;
   shake();
 }
 
 void Connection::shake() {
-  switch (wire_.handshake()) {
-    case Wire::Io::kDone:
-      return become_ready();
-    case Wire::Io::kWantRead:
-      return wait_readable();
-    case Wire::Io::kWantWrite:
-      return wait_writable();
-    case Wire::Io::kClosed:
-    case Wire::Io::kFailed:
-      break;
+  const Wire::Io outcome = wire_.handshake();
+  if (outcome == Wire::Io::kDone) {
+    wait_to_write(false);
+    return become_ready();
   }
-  close(http::AnswerError::kTls);
+  if (outcome == Wire::Io::kClosed || outcome == Wire::Io::kFailed) {
+    return close(http::AnswerError::kTls);
+  }
+  wait_to_write(outcome == Wire::Io::kWantWrite);
 }
 
 void Connection::become_ready() {
   state_ = State::kReady;
   opened_at_ = idle_since_ = clock_now();
-  wait_readable();
   if (flight_) {
     start_flight();
   } else if (owner_ != nullptr) {
@@ -112,82 +123,57 @@ void Connection::start_flight() {
 }
 
 void Connection::flush() {
-  switch (wire_.write(unsent_)) {
-    case Wire::Io::kDone:
-      written_ = clock_now();
-      return;
-    case Wire::Io::kWantRead:
-      return;  // on_readable() tries again
-    case Wire::Io::kWantWrite:
-      return wait_writable();
-    case Wire::Io::kClosed:
-    case Wire::Io::kFailed:
-      break;
-  }
-  // It may have answered before it hung up (413, 401): the read side says what it was.
+  const Wire::Io outcome = wire_.write(unsent_);
+  wait_to_write(outcome == Wire::Io::kWantWrite);
+  if (outcome == Wire::Io::kWantRead || outcome == Wire::Io::kWantWrite) return;
+  // If it hung up, it may have answered before (413, 401): the read side says what it was.
   unsent_ = {};
   written_ = clock_now();
 }
 
-void Connection::wait_readable() {
-  if (waiting_to_read_ || state_ == State::kClosed) return;
-  waiting_to_read_ = true;
-  socket_.async_wait(stream_protocol::socket::wait_read,
-                     [self = shared_from_this()](boost::system::error_code) {
-                       self->waiting_to_read_ = false;
-                       if (self->state_ != State::kClosed) self->on_readable();
-                     });
+void Connection::wait_to_write(bool waiting) {
+  if (std::exchange(waiting_to_write_, waiting) == waiting) return;
+  readiness_.change(socket_.get(), *this, waiting);
 }
 
-void Connection::wait_writable() {
-  if (waiting_to_write_ || state_ == State::kClosed) return;
-  waiting_to_write_ = true;
-  socket_.async_wait(stream_protocol::socket::wait_write,
-                     [self = shared_from_this()](boost::system::error_code) {
-                       self->waiting_to_write_ = false;
-                       if (self->state_ != State::kClosed) self->on_writable();
-                     });
-}
-
-void Connection::on_writable() {
+void Connection::ready(bool to_read, bool to_write) {
+  const auto self = shared_from_this();
+  if (state_ == State::kConnecting) return on_connected();
   if (state_ == State::kShaking) return shake();
-  if (state_ == State::kBusy && !unsent_.empty()) flush();
+  if (to_write && state_ == State::kBusy && !unsent_.empty()) flush();
+  if (to_read) read();
 }
 
-// Reads until nothing is left: the reactor is edge-triggered, and a FIN that came with
-// the last bytes makes no new edge. Once a framed answer is complete that no longer
-// matters; a FIN then shows at the next use.
-void Connection::on_readable() {
-  if (state_ == State::kShaking) return shake();
-  while (state_ == State::kBusy || state_ == State::kReady) {
+// Until nothing is left or the answer is complete; a FIN behind it is told again.
+void Connection::read() {
+  while (is_open()) {
     std::size_t size = 0;
     const std::span<char> buffer = owner_->read_buffer();
     const Wire::Io outcome = wire_.read(buffer, size);
     if (outcome == Wire::Io::kWantRead) break;
     if (outcome == Wire::Io::kWantWrite) {
-      wait_writable();
+      wait_to_write(true);
       break;
     }
     if (state_ == State::kReady) return close(http::AnswerError::kNone);
     if (outcome != Wire::Io::kDone) return on_end();
-    on_bytes({buffer.data(), size});
+    on_bytes({buffer.data(), size}, clock_now() - wire_.waited());
     if (state_ == State::kReady || (state_ == State::kBusy && !parser_.begun())) break;
   }
+  // TLS may have had to read before it could write.
   if (state_ == State::kBusy && !unsent_.empty()) flush();
-  wait_readable();
 }
 
-void Connection::on_bytes(std::string_view bytes) {
-  const Time now = clock_now();
+void Connection::on_bytes(std::string_view bytes, Time arrived) {
   const http::ResponseParser::Progress progress = parser_.feed(bytes);
   const bool began = answer_.to_first_byte == Duration{} && parser_.final_begun();
-  if (began) answer_.to_first_byte = since_written(now);
+  if (began) answer_.to_first_byte = since_written(arrived);
   if (progress.state == http::ResponseParser::State::kProtocolError) {
     return close(http::AnswerError::kProtocol);
   }
   if (progress.state != http::ResponseParser::State::kComplete) return;
-  answer_.to_last_byte = since_written(now);
-  complete(progress.consumed < bytes.size());
+  answer_.to_last_byte = since_written(arrived);
+  complete(progress.consumed < bytes.size(), arrived);
 }
 
 // At least 1 ns: 0 means that it did not happen. An answer may overtake the request.
@@ -205,12 +191,12 @@ void Connection::on_end() {
   if (!parser_.begun() || parser_.finish() != http::ResponseParser::State::kComplete) {
     return close(http::AnswerError::kReset);
   }
-  answer_.to_last_byte = since_written(clock_now());
-  complete(true);
+  const Time now = clock_now();
+  answer_.to_last_byte = since_written(now);
+  complete(true, now);
 }
 
-void Connection::complete(bool more_bytes) {
-  const Time now = clock_now();
+void Connection::complete(bool more_bytes, Time now) {
   Owner* owner = owner_;
   const auto self = shared_from_this();
   const bool reusable =
@@ -233,12 +219,12 @@ void Connection::complete(bool more_bytes) {
 // The kernel's smoothed value; it moves slowly, so not asked at every answer.
 Duration Connection::round_trip(Time now) {
   if (peer_.family() == AF_UNIX) return Duration{};
-  if (round_trip_ != Duration{} && now - round_trip_read_ < std::chrono::milliseconds(20)) {
+  if (round_trip_ != Duration{} && now - round_trip_read_ < kRoundTripKept) {
     return round_trip_;
   }
   tcp_info info{};
   socklen_t size = sizeof info;
-  if (::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
+  if (::getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
     round_trip_ = std::chrono::microseconds(info.tcpi_rtt);
   }
   round_trip_read_ = now;
@@ -247,7 +233,7 @@ Duration Connection::round_trip(Time now) {
 
 bool Connection::hung_up() {
   char byte = 0;
-  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
@@ -283,9 +269,7 @@ void Connection::close(http::AnswerError error) {
   const auto self = shared_from_this();
   const bool opened = is_open();
   state_ = State::kClosed;
-  wire_.detach();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  close_socket();
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner == nullptr) return;
   std::optional<Flight> flight = std::exchange(flight_, std::nullopt);
@@ -299,6 +283,13 @@ void Connection::close(http::AnswerError error) {
 void Connection::abandon() {
   owner_ = nullptr;
   close(http::AnswerError::kNone);
+}
+
+void Connection::close_socket() {
+  wire_.detach();
+  if (!socket_) return;
+  readiness_.remove(socket_.get(), *this);
+  socket_.reset();
 }
 
 }  // namespace shadowtap::shadow

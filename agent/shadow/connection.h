@@ -2,7 +2,7 @@
 //
 //   state       | event                     | next
 //   connecting  | connected                 | shaking (TLS) or ready
-//   connecting  | address refused or silent | connecting (next address) or closed{connect}
+//   connecting  | address refused           | connecting (next address) or closed{connect}
 //   shaking     | handshake done / failed   | ready / closed{tls}
 //   ready       | send()                    | busy
 //   ready       | readable (bytes or FIN)   | closed (the target hung up)
@@ -10,21 +10,21 @@
 //   busy        | FIN, reset, bad bytes     | closed{reset, protocol}
 //   any         | overdue() / close()       | closed
 //
-// Waits only for readiness and reads and writes itself: one send and one or two recv a
-// request, no timer (the owner sweeps overdue()). Knows no queues and no retries.
-// On the shard's thread. Shared only with its own pending completion handlers.
+// Reads and writes itself when told that it can: one send and one or two recv a request,
+// no timer (the owner sweeps overdue()). Knows no queues and no retries.
+// On the shard's thread. Shared only with what it does later.
 #pragma once
 
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "agent/base/unique_fd.h"
 #include "agent/http/exchange.h"
 #include "agent/http/response_parser.h"
+#include "agent/shadow/readiness.h"
 #include "agent/shadow/resolver.h"
 #include "agent/shadow/wire.h"
 
@@ -36,6 +36,7 @@ struct Flight {
   std::string method;
   std::string bytes;
   bool only_once = false;  // must never be sent a second time
+  std::optional<Time> due;  // when its original was complete at the tap
   bool retried = false;
   std::uint32_t redirects = 0;
 };
@@ -48,7 +49,8 @@ struct ConnectionLimits {
   http::ParserOptions parser;
 };
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         private Readiness::Watcher {
  public:
   class Owner {
    public:
@@ -68,8 +70,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     ~Owner() = default;
   };
 
-  Connection(boost::asio::io_context& io, Owner& owner, const ConnectionLimits& limits,
+  Connection(Readiness& readiness, Owner& owner, const ConnectionLimits& limits,
              std::shared_ptr<TlsContext> tls);
+  ~Connection();
 
   // Tries the addresses in their order, each for its part of the connect timeout.
   void open(std::vector<SocketAddress> addresses, Time now);
@@ -94,24 +97,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   enum class State : std::uint8_t { kConnecting, kShaking, kReady, kBusy, kClosed };
 
+  void ready(bool to_read, bool to_write) override;
   void try_next_address(Time now);
   void try_another_address(Time now);
-  void on_connected(bool connected);
+  bool start_connecting();
+  void on_connected();
   void shake();
   void become_ready();
   void start_flight();
   void flush();
-  void wait_readable();
-  void wait_writable();
-  void on_readable();
-  void on_writable();
+  void wait_to_write(bool waiting);
+  void read();
   void on_end();
-  void on_bytes(std::string_view bytes);
-  void complete(bool more_bytes);
+  void on_bytes(std::string_view bytes, Time arrived);
+  void complete(bool more_bytes, Time now);
+  void close_socket();
   Duration since_written(Time now) const;
   Duration round_trip(Time now);
 
-  boost::asio::generic::stream_protocol::socket socket_;
+  Readiness& readiness_;
+  UniqueFd socket_;
   Owner* owner_;
   ConnectionLimits limits_;
   std::shared_ptr<TlsContext> tls_;
@@ -131,7 +136,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   http::ResponseParser parser_;
   http::Answer answer_;
   bool used_ = false;  // carried a request before the present one
-  bool waiting_to_read_ = false;
   bool waiting_to_write_ = false;
   Time written_;
   Time round_trip_read_;

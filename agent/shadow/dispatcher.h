@@ -19,6 +19,7 @@
 #include "agent/base/result.h"
 #include "agent/http/exchange.h"
 #include "agent/http/outcomes.h"
+#include "agent/shadow/latency_histogram.h"
 #include "agent/shadow/options.h"
 
 namespace shadowtap::shadow {
@@ -75,6 +76,7 @@ struct TargetStatus {
   std::uint64_t retried = 0;          // on a fresh connection, after a stale pooled one
   std::uint64_t mark_failures = 0;    // sockets that could not get our mark
   std::uint64_t withdrawn = 0;        // accepted, then not sent (NotComparable)
+  LatencyHistogram send_delay;        // request complete at the tap -> first byte sent
   std::optional<WallTime> expires;
 };
 
@@ -122,6 +124,10 @@ class Dispatcher {
 
   // Timers: staleness, order_wait, breaker, ramp. Called about every 10 ms.
   virtual void tick(Time now) = 0;
+
+  // Whether an answer would let something go that waits: then it should be read at once,
+  // else with the next turn (its times are the kernel's either way).
+  virtual bool awaits_answers() const = 0;
 
   // Sends a kept request to candidate and secondary once more, outside sampling and
   // order, through the same decision about side effects. Answers come as for submit().

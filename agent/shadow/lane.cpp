@@ -191,13 +191,15 @@ void Lane::send_both(http::ExchangeId id, Shot& shot, bool with_second, Time now
   ++flying_;
   queue_.pop_front();
   const http::Request& request = *shot.request;
+  const bool live = shot.in_order && send_on_ == SendOn::kRequest;
+  const std::optional<Time> due = live ? std::optional(shot.exchange->request_last) : std::nullopt;
   const bool second_missing = shot.second_open && !with_second;
   Target& first = *first_;
   // The fair coin: whoever is always second sees the state the other left behind.
   const bool second_goes_first = with_second && (mix(id ^ 0xc01) & 1) != 0;
-  if (second_goes_first) second_->send(request, id, &second_aliases_, now);
-  first.send(request, id, &first_aliases_, now);
-  if (with_second && !second_goes_first) second_->send(request, id, &second_aliases_, now);
+  if (second_goes_first) second_->send(request, id, &second_aliases_, due, now);
+  first.send(request, id, &first_aliases_, due, now);
+  if (with_second && !second_goes_first) second_->send(request, id, &second_aliases_, due, now);
   if (!second_missing) return;
   if (second_ && second_->probe(now) == Target::Admission::kOpen) {
     second_->count_untried(http::AnswerError::kCircuitOpen, now);

@@ -61,6 +61,8 @@ class Lane final : public Target::Owner {
   // Nothing waits or flies.
   bool idle() const { return shots_.empty() && retired_.empty(); }
   std::size_t waiting() const { return shots_.size() - flying_; }
+  // Something could leave as soon as an answer comes.
+  bool awaits_answers() const { return flying_ > 0 && (gate_.held() > 0 || !queue_.empty()); }
   std::uint64_t cut_waits() const { return gate_.cut_waits(); }
 
  private:

@@ -16,12 +16,15 @@ class LatencyHistogram {
 
   static std::size_t bucket_of(Duration latency);
 
-  void add(Duration latency) { add_to(bucket_of(latency), 1); }
-  void add_to(std::size_t bucket, std::uint32_t n);
+  void add(Duration latency);
+  void add_to(std::size_t bucket, std::uint32_t n);  // leaves sum() as it is
   void add(const LatencyHistogram& other);
   // An upper bound of the q-quantile within 6 %; zero when empty.
   Duration quantile(double q) const;
   std::uint64_t count() const { return count_; }
+  // How many were at most that long, within the same 6 %.
+  std::uint64_t count_within(Duration bound) const;
+  Duration sum() const { return sum_; }
   void clear() { *this = {}; }
   // Old evidence fades: all counts are halved.
   void halve();
@@ -29,6 +32,7 @@ class LatencyHistogram {
  private:
   std::array<std::uint32_t, kBuckets> buckets_{};
   std::uint64_t count_ = 0;
+  Duration sum_{};
 };
 
 }  // namespace shadowtap::shadow

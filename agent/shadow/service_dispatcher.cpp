@@ -1,5 +1,6 @@
 #include "agent/shadow/service_dispatcher.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -19,6 +20,7 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
       dispatch_(std::move(dispatch)),
       filter_(std::move(filter)),
       sink_(sink),
+      readiness_(io),
       read_buffer_(kReadBuffer),
       compared_(*this, Role::kCandidate, dispatch_),
       started_(Time::clock::now()),
@@ -167,6 +169,12 @@ void ServiceDispatcher::tick(Time now) {
   flush();
 }
 
+bool ServiceDispatcher::awaits_answers() const {
+  return compared_.awaits_answers() ||
+         std::any_of(mirrors_.begin(), mirrors_.end(),
+                     [](const auto& named) { return named.second->awaits_answers(); });
+}
+
 void ServiceDispatcher::remove_expired(Time now) {
   std::vector<std::pair<Role, std::string>> over;
   for (const Target* target : {compared_.first(), compared_.second()}) {
@@ -215,7 +223,7 @@ Result<> ServiceDispatcher::put_target(const TargetOptions& options) {
       fresh = std::make_unique<Lane>(owner, Role::kMirror, dispatch_);
     lane = fresh ? fresh.get() : found->second.get();
   }
-  auto target = Target::create({io_, *lane, context_, read_buffer_}, options, dispatch_);
+  auto target = Target::create({readiness_, *lane, context_, read_buffer_}, options, dispatch_);
   if (!target) return target.error();
   if (options.role == Role::kSecondary) {
     lane->set_second(std::move(*target));

@@ -9,6 +9,7 @@
 #include "agent/shadow/lane.h"
 #include "agent/shadow/middleware.h"
 #include "agent/shadow/ramp.h"
+#include "agent/shadow/readiness.h"
 #include "agent/shadow/service_health.h"
 
 namespace shadowtap::shadow {
@@ -27,6 +28,7 @@ class ServiceDispatcher final : public Dispatcher,
   void observe(Duration latency, int status, Time now) override;
   void observe_trouble(std::uint64_t trouble, std::uint64_t all) override;
   void tick(Time now) override;
+  bool awaits_answers() const override;
   void set_paused(bool paused) override;
   Result<> apply(const SelectOptions& select) override;
   Result<> put_target(const TargetOptions& target) override;
@@ -101,6 +103,7 @@ class ServiceDispatcher final : public Dispatcher,
   Filter filter_;
   std::optional<RampProgress> ramp_;
   AnswerSink& sink_;
+  Readiness readiness_;
   std::vector<char> read_buffer_;
   Lane compared_;
   std::map<std::string, std::unique_ptr<Lane>> mirrors_;

@@ -142,7 +142,7 @@ bool Target::warm(Time now) {
 std::shared_ptr<Connection> Target::add_connection() {
   opened_.add();
   return connections_.emplace_back(std::make_shared<Connection>(
-      around_.io, static_cast<Connection::Owner&>(*this), limits_, tls_));
+      around_.readiness, static_cast<Connection::Owner&>(*this), limits_, tls_));
 }
 
 // The last one used; of a name with several addresses one to the address whose turn it is.
@@ -182,12 +182,12 @@ void Target::count_untried(http::AnswerError error, Time now) {
 }
 
 void Target::send(const http::Request& request, http::ExchangeId id,
-                  const Substitution* aliases, Time now) {
+                  const Substitution* aliases, std::optional<Time> due, Time now) {
   const std::string target = outgoing_.target_of(request, aliases);
   const bool elsewhere = outgoing_.may_lead_elsewhere(aliases) && target != request.target;
   if (elsewhere && !around_.owner.may_become(target)) return withhold(id);
   launch({id, request.method, outgoing_.compose(request, target, id, aliases),
-          !idempotent(request)},
+          !idempotent(request), due},
          now);
 }
 
@@ -235,6 +235,9 @@ void Target::gone(Connection& connection, http::AnswerError error) {
 }
 
 void Target::answered(Flight flight, http::Answer answer) {
+  // Times of a file are not the clock's: they lie in its future.
+  const bool late = flight.due && answer.sent >= *flight.due;
+  if (late && flight.redirects == 0) send_delay_.add(answer.sent - *flight.due);
   if (follow_redirect(flight, answer)) return launch(std::move(flight), Time::clock::now());
   finish(flight.id, std::move(answer));
 }
@@ -345,6 +348,7 @@ TargetStatus Target::status(Time now) const {
   status.retried = retried_.value();
   status.mark_failures = mark_failures_.value();
   status.withdrawn = withdrawn_.value();
+  status.send_delay = send_delay_;
   if (options_.expires) status.expires = wall(created_ + *options_.expires, now);
   return status;
 }

@@ -14,6 +14,7 @@
 #include "agent/shadow/address_turns.h"
 #include "agent/shadow/breaker.h"
 #include "agent/shadow/connection.h"
+#include "agent/shadow/latency_histogram.h"
 #include "agent/shadow/outgoing.h"
 #include "agent/shadow/target_url.h"
 #include "agent/shadow/token_bucket.h"
@@ -39,7 +40,7 @@ class Target final : private Connection::Owner {
   };
 
   struct Surroundings {
-    boost::asio::io_context& io;
+    Readiness& readiness;
     Owner& owner;
     ServiceContext context;
     std::span<char> read_buffer;
@@ -63,8 +64,9 @@ class Target final : private Connection::Owner {
   [[nodiscard]] Admission admit(Time now);
   // Whether a connection stands ready; if not, and nothing failed of late, opens one.
   [[nodiscard]] bool warm(Time now);
+  // `due`: when the request was complete at the tap; none where that says nothing.
   void send(const http::Request& request, http::ExchangeId id, const Substitution* aliases,
-            Time now);
+            std::optional<Time> due, Time now);
 
   // Deadlines, idle and old connections, addresses that are gone. Every 10 ms or so.
   void sweep(Time now);
@@ -136,6 +138,7 @@ class Target final : private Connection::Owner {
   Counter retried_;
   Counter mark_failures_;
   Counter withdrawn_;
+  LatencyHistogram send_delay_;
 };
 
 }  // namespace shadowtap::shadow

@@ -7,43 +7,62 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "agent/shadow/resolver.h"
 
 namespace shadowtap::shadow {
-namespace {
 
 // OpenSSL's own socket BIO writes without MSG_NOSIGNAL, so a target that hangs up would
 // end the process with SIGPIPE.
-int bio_write(BIO* bio, const char* data, int size) {
-  BIO_clear_retry_flags(bio);
-  const auto descriptor = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
-  const ssize_t sent = ::send(descriptor, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
-  return static_cast<int>(sent);
-}
+struct WireBio {
+  static Wire& wire(BIO* bio) { return *static_cast<Wire*>(BIO_get_data(bio)); }
 
-int bio_read(BIO* bio, char* data, int size) {
-  BIO_clear_retry_flags(bio);
-  const auto descriptor = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
-  const ssize_t got = ::recv(descriptor, data, static_cast<std::size_t>(size), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
-  return static_cast<int>(got);
-}
+  static int write(BIO* bio, const char* data, int size) {
+    BIO_clear_retry_flags(bio);
+    const ssize_t sent =
+        ::send(wire(bio).descriptor_, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+    return static_cast<int>(sent);
+  }
 
-long bio_control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
+  static int read(BIO* bio, char* data, int size) {
+    BIO_clear_retry_flags(bio);
+    const ssize_t got = wire(bio).receive(data, static_cast<std::size_t>(size));
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+    return static_cast<int>(got);
+  }
 
-const BIO_METHOD* bio_method() {
-  static BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "shadowtap");
-    BIO_meth_set_write(made, bio_write);
-    BIO_meth_set_read(made, bio_read);
-    BIO_meth_set_ctrl(made, bio_control);
-    return made;
-  }();
-  return method;
+  static long control(BIO*, int command, long, void*) {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
+
+  static const BIO_METHOD* method() {
+    static BIO_METHOD* const method = [] {
+      BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "shadowtap");
+      BIO_meth_set_write(made, write);
+      BIO_meth_set_read(made, read);
+      BIO_meth_set_ctrl(made, control);
+      return made;
+    }();
+    return method;
+  }
+};
+
+namespace {
+
+// Since the kernel got the last of what was received (SO_TIMESTAMPNS: wall time).
+Duration age_of(msghdr& message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec came{};
+    std::memcpy(&came, CMSG_DATA(part), sizeof came);
+    const Duration now = std::chrono::system_clock::now().time_since_epoch();
+    const Duration then = std::chrono::seconds(came.tv_sec) + Duration(came.tv_nsec);
+    return std::max(now - then, Duration{});
+  }
+  return {};
 }
 
 Error tls_error(const std::string& what) {
@@ -112,8 +131,8 @@ void Wire::attach(int descriptor, const TlsContext* tls) {
   descriptor_ = descriptor;
   if (tls == nullptr) return;
   ssl_.reset(SSL_new(tls->context_.get()));
-  BIO* bio = BIO_new(bio_method());
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
+  BIO* bio = BIO_new(WireBio::method());
+  BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_connect_state(ssl_.get());
@@ -162,12 +181,25 @@ Wire::Io Wire::read(std::span<char> buffer, std::size_t& size) {
   }
   ssize_t got = 0;
   do {
-    got = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+    got = receive(buffer.data(), buffer.size());
   } while (got < 0 && errno == EINTR);
   if (got == 0) return Io::kClosed;
   if (got < 0) return errno == EAGAIN ? Io::kWantRead : Io::kFailed;
   size = static_cast<std::size_t>(got);
   return Io::kDone;
+}
+
+ssize_t Wire::receive(char* data, std::size_t size) {
+  iovec part{data, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t got = ::recvmsg(descriptor_, &message, 0);
+  waited_ = got > 0 ? age_of(message) : Duration{};
+  return got;
 }
 
 Wire::Io Wire::tls_outcome(int result) {

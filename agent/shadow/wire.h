@@ -2,6 +2,8 @@
 // and never waits: it says what it waits for. Owned by one Connection.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +12,7 @@
 #include <string_view>
 
 #include "agent/base/result.h"
+#include "agent/base/time.h"
 #include "agent/shadow/options.h"
 
 typedef struct ssl_st SSL;
@@ -39,6 +42,10 @@ class TlsContext {
 
 class Wire {
  public:
+  Wire() = default;
+  Wire(const Wire&) = delete;  // TLS reads and writes through its address
+  Wire& operator=(const Wire&) = delete;
+
   enum class Io : std::uint8_t { kDone, kWantRead, kWantWrite, kClosed, kFailed };
 
   // `tls` may be null. The descriptor stays its owner's.
@@ -51,11 +58,17 @@ class Wire {
   Io write(std::string_view& bytes);
   // kDone: `size` bytes (more than 0) stand in `buffer`.
   Io read(std::span<char> buffer, std::size_t& size);
+  // How long the last of what was read had been here by then, as the kernel saw it; 0
+  // where it does not say (Unix sockets).
+  Duration waited() const { return waited_; }
 
  private:
+  friend struct WireBio;
   Io tls_outcome(int result);
+  ssize_t receive(char* data, std::size_t size);
 
   int descriptor_ = -1;
+  Duration waited_{};
   std::unique_ptr<SSL, SslDeleter> ssl_;
 };
 

@@ -34,6 +34,48 @@ TEST(Targets, UnixSocketsWork) {
   EXPECT_EQ(bench.sink.answer(exchange.id).response.body.bytes, "GET /base/x HTTP/1.1");
 }
 
+// Echoes, and says when it last did.
+struct NotesWhen {
+  std::atomic<Time> answered{};
+
+  void operator()(int descriptor, int) {
+    while (!read_request(descriptor).empty()) {
+      write_all(descriptor, ok_response("now"));
+      answered = Time::clock::now();
+    }
+  }
+  // When the answer that is under way was written.
+  Time wait() {
+    const Time limit = Time::clock::now() + 10s;
+    while (answered.load() == Time{} && Time::clock::now() < limit) std::this_thread::yield();
+    return answered.exchange(Time{});
+  }
+};
+
+TEST(Targets, AnAnswersTimeIsItsArrivalNotWhenItIsRead) {
+  NotesWhen script;
+  Imposter server(std::ref(script));
+  Bench bench;
+  bench.add(Role::kCandidate, server.url());
+  bench.start();
+  std::deque<http::Exchange> exchanges;
+  // The host's first socket that asks for time stamps may get its first bytes without.
+  for (std::size_t n = 0; n < 100; ++n) {
+    exchanges.push_back(exchange_of("GET", "/x"));
+    bench.dispatcher->submit(exchanges.back());
+    if (n == 0) {
+      ASSERT_TRUE(bench.run_until_answers(1));
+    }
+    const Time answered = script.wait();
+    while (Time::clock::now() < answered + 20ms) std::this_thread::yield();
+    ASSERT_TRUE(bench.run_until_answers(n + 1));
+    const http::Answer& answer = bench.sink.answer(exchanges.back().id);
+    EXPECT_LE(answer.to_first_byte, answer.to_last_byte);
+    if (n > 0 && answer.sent + answer.to_last_byte < answered + 10ms) return;
+  }
+  FAIL() << "the time it lay unread was counted every time";
+}
+
 // Serves one request a connection and then hangs up without a word.
 void one_then_close(int descriptor, int number) {
   read_request(descriptor);

@@ -7,7 +7,7 @@ namespace {
 
 TEST(MetricsText, HistogramsAreCumulativeAndEndWithInfinity) {
   Snapshot snapshot;
-  snapshot.responses = {{"orders", "/a", "original", {0.01, 0.1}, {3, 2, 1}, 0.75}};
+  snapshot.responses = {{"orders", "/a", "original", {{0.01, 0.1}, {3, 2, 1}, 0.75}}};
   const std::string text = to_text(snapshot);
   const std::string labels = "{service=\"orders\",route=\"/a\",source=\"original\"";
   for (const std::string& line : {
@@ -32,6 +32,19 @@ TEST(MetricsText, EqualLabelsBecomeOneRow) {
             std::string::npos);
   EXPECT_NE(text.find("result=\"answered\"} 5\n"), std::string::npos);
   EXPECT_NE(text.find("shadowtap_target_up{service=\"s\",role=\"mirror\"} 0\n"),
+            std::string::npos);
+}
+
+TEST(MetricsText, TargetsShowConnectionsAndHowSoonTheyWereSentTo) {
+  Snapshot snapshot;
+  TargetCount target{"s", "candidate", true, {}};
+  target.connections_opened = 3;
+  target.send_delay = {{0.001, 0.002}, {5, 1, 0}, 0.004};
+  snapshot.targets = {target};
+  const std::string text = to_text(snapshot);
+  const std::string labels = "{service=\"s\",role=\"candidate\"";
+  EXPECT_NE(text.find("shadowtap_target_connections_total" + labels + "} 3\n"), std::string::npos);
+  EXPECT_NE(text.find("shadowtap_send_delay_seconds_bucket" + labels + ",le=\"0.002\"} 6\n"),
             std::string::npos);
 }
 
