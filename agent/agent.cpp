@@ -132,6 +132,7 @@ struct Agent::Parts {
   void start_threads();
 
   void take_results();
+  void ask_again(results::Repeat repeat);
   void turn();
   void arm_timer();
   bool all_finished() const;
@@ -306,8 +307,22 @@ void Agent::Parts::take_results() {
       shard->released(bytes);
     }
   }
+  for (results::Repeat& repeat : results->take_repeats()) ask_again(std::move(repeat));
   if (more) asio::post(io, [this] { take_results(); });
   if (running && all_finished()) io.stop();
+}
+
+// noise.resend: the shard that made the comparison sends the request once more.
+void Agent::Parts::ask_again(results::Repeat repeat) {
+  const auto asked = std::make_shared<const results::Repeat>(std::move(repeat));
+  shards[asked->shard]->post([this, asked](Shard& shard) {
+    shard.repeat(asked->exchange, [this, asked](Result<results::Comparison> compared) {
+      if (!compared || !std::holds_alternative<results::Compared>(compared->ending)) return;
+      asio::post(io, [this, asked, found = std::get<results::Compared>(compared->ending).candidate] {
+        results->add_repeat(*asked, found);
+      });
+    });
+  });
 }
 
 bool Agent::Parts::all_finished() const {

@@ -186,6 +186,7 @@ results::Comparison compare_exchange(CompareJob job, const CompareRules& rules) 
         std::chrono::abs(job.secondary->sent - job.candidate.sent) <= job.max_skew;
   }
   comparison.request_key = request_key(job.exchange.request, job.cluster_header);
+  comparison.secondary_asked = job.secondary_asked;
 
   const bool worth_keeping = job.keep_bodies || !compared.candidate.equal ||
                              (compared.control && !compared.control->equal);
@@ -199,6 +200,17 @@ results::Comparison compare_exchange(CompareJob job, const CompareRules& rules) 
   comparison.candidate = std::move(job.candidate);
   comparison.secondary = std::move(job.secondary);
   comparison.ending = std::move(compared);
+  return comparison;
+}
+
+results::Comparison without_answer(CompareJob job, const results::ShadowError& error) {
+  const std::uint64_t key = request_key(job.exchange.request, job.cluster_header);
+  results::Comparison comparison = without_comparison(std::move(job.exchange), error, job.to_wall);
+  comparison.request_key = key;
+  comparison.secondary_asked = job.secondary_asked;
+  if (job.secondary) comparison.secondary_status = job.secondary->response.status;
+  comparison.candidate = std::move(job.candidate);
+  comparison.secondary = std::move(job.secondary);
   return comparison;
 }
 

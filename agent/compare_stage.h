@@ -38,6 +38,7 @@ struct CompareJob {
   http::Exchange exchange;  // with its original
   http::Answer candidate;
   std::optional<http::Answer> secondary;
+  bool secondary_asked = false;
   Duration to_wall{};       // added to the exchange's times gives wall time
   Duration max_skew{};      // between the two sends, for the secondary to speak
   bool keep_bodies = false;  // also where nothing differs (A/A control needs originals)
@@ -47,6 +48,9 @@ struct CompareJob {
 };
 
 results::Comparison compare_exchange(CompareJob job, const CompareRules& rules);
+
+// The candidate gave no answer: what the others said tells whose failure it is.
+results::Comparison without_answer(CompareJob job, const results::ShadowError& error);
 
 // What results gets for an exchange that was not compared.
 results::Comparison without_comparison(http::Exchange exchange, results::Ending ending,

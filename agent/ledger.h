@@ -25,6 +25,19 @@ const char* to_string(Unreported outcome);
 // Noise is here only what the control showed too, in this very exchange.
 Unreported unreported_as(const results::Ending& ending);
 
+// What became of a request that the candidate was to get twice (noise.resend). Beside the
+// sum: its exchange was counted when it was compared.
+enum class Repeated : std::uint8_t {
+  kAnswered,
+  kFailed,   // sent, and no answer came
+  kNotSent,  // rate, guard, pause or a rule forbade it
+  kCount_,
+};
+inline const char* to_string(Repeated repeated) {
+  constexpr const char* kNames[] = {"answered", "failed", "not_sent"};
+  return kNames[static_cast<std::size_t>(repeated)];
+}
+
 struct Ledger {
   Counter captured;
   Counter compared;
@@ -33,6 +46,7 @@ struct Ledger {
   CounterSet<http::AnswerError> shadow_error;
   CounterSet<http::NotComparable> not_comparable;
   CounterSet<Unreported> unreported;  // ended and counted, but the queue to results was full
+  CounterSet<Repeated> repeats;
 
   std::uint64_t ended() const {
     return compared.value() + skipped.total() + refused.total() + shadow_error.total() +

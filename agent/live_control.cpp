@@ -34,6 +34,7 @@ api::ServiceLedger ledger_of(const std::vector<std::unique_ptr<Shard>>& shards,
   ledger.refused = reasons_of(shards, service, &Ledger::refused);
   ledger.shadow_error = reasons_of(shards, service, &Ledger::shadow_error);
   ledger.not_comparable = reasons_of(shards, service, &Ledger::not_comparable);
+  ledger.repeats = reasons_of(shards, service, &Ledger::repeats);
   ledger.unreported = reasons_of(shards, service, &Ledger::unreported);
   const std::uint64_t ended = ledger.compared + api::total(ledger.skipped) + api::total(ledger.refused) +
                               api::total(ledger.shadow_error) + api::total(ledger.not_comparable);

@@ -220,6 +220,7 @@ CompareJob Shard::job_of(OpenExchange& open) {
   job.exchange = take_exchange(open);
   job.candidate = std::move(*open.candidate.answer());
   if (http::Answer* answer = open.secondary.answer()) job.secondary = std::move(*answer);
+  job.secondary_asked = open.secondary.used;
   job.to_wall = options_.to_wall;
   job.max_skew = service.options.max_skew;
   job.keep_bodies = service.options.keep_bodies;
@@ -231,9 +232,9 @@ void Shard::compare(OpenExchange& open) {
   Service& service = *services_[open.exchange.service];
   if (const auto ending = ending_of(open.candidate)) {
     count(service.ledger, *ending);
-    results::Comparison comparison = without_comparison(take_exchange(open), *ending, options_.to_wall);
-    if (http::Answer* answer = open.candidate.answer()) comparison.candidate = std::move(*answer);
-    report(std::move(comparison));
+    const auto* error = std::get_if<results::ShadowError>(&*ending);
+    report(error != nullptr ? without_answer(job_of(open), *error)
+                            : without_comparison(take_exchange(open), *ending, options_.to_wall));
     return;
   }
   CompareJob job = job_of(open);
@@ -306,15 +307,28 @@ void Shard::wake_results_if_due(Time now) {
   wake_results_();
 }
 
-void Shard::resend(http::Exchange exchange,
-                   std::function<void(Result<results::Comparison>)> done) {
-  now_ = std::chrono::steady_clock::now();
+void Shard::resend(http::Exchange exchange, Resent done) {
   if (!exchange.original) return done(plain_error("the original was not kept"));
+  send_again(std::move(exchange), &shadow::Dispatcher::resend, std::move(done));
+}
+
+void Shard::repeat(http::Exchange exchange, Resent done) {
+  CounterSet<Repeated>& repeats = services_[exchange.service]->ledger.repeats;
+  const auto count = [&repeats, done = std::move(done)](Result<results::Comparison> compared) {
+    const bool answered = compared && std::holds_alternative<results::Compared>(compared->ending);
+    repeats.add(answered ? Repeated::kAnswered : compared ? Repeated::kFailed : Repeated::kNotSent);
+    done(std::move(compared));
+  };
+  send_again(std::move(exchange), &shadow::Dispatcher::repeat, count);
+}
+
+void Shard::send_again(http::Exchange exchange, SendAgain way, Resent done) {
+  now_ = std::chrono::steady_clock::now();
   // Ids of captured exchanges have the shard's index at the top: this range is free.
   exchange.id = (http::ExchangeId{0xff} << 56) + next_resend_++;
   Service& service = *services_[exchange.service];
   OpenExchange& open = table_.open(std::move(exchange), now_ + service.options.original_timeout);
-  const shadow::Submitted submitted = service.dispatcher->resend(open.exchange);
+  const shadow::Submitted submitted = ((*service.dispatcher).*way)(open.exchange);
   if (!submitted.candidate) {
     const std::string why = submitted.skipped   ? to_string(*submitted.skipped)
                             : submitted.refused ? to_string(*submitted.refused)
@@ -335,9 +349,9 @@ void Shard::settle_resend(OpenExchange& open) {
   const std::optional<results::Ending> ending = ending_of(open.candidate);
   const http::ExchangeId id = open.exchange.id;
   if (ending) {
-    results::Comparison failed = without_comparison(take_exchange(open), *ending, options_.to_wall);
-    if (http::Answer* answer = open.candidate.answer()) failed.candidate = std::move(*answer);
-    done(std::move(failed));
+    const auto* error = std::get_if<results::ShadowError>(&*ending);
+    done(error != nullptr ? without_answer(job_of(open), *error)
+                          : without_comparison(take_exchange(open), *ending, options_.to_wall));
   } else {
     CompareJob job = job_of(open);
     job.keep_bodies = true;

@@ -78,7 +78,10 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
 
   // Sends a kept exchange once more and compares the answers with its original, outside
   // the ledger. `done` is called on the shard's thread, exactly once.
-  void resend(http::Exchange exchange, std::function<void(Result<results::Comparison>)> done);
+  using Resent = std::function<void(Result<results::Comparison>)>;
+  void resend(http::Exchange exchange, Resent done);
+  // The same to the candidate alone, for noise.resend: under the rules of live traffic.
+  void repeat(http::Exchange exchange, Resent done);
 
   Output& output() { return output_; }
   void released(std::size_t bytes) { handed_over_.fetch_sub(bytes, std::memory_order_relaxed); }
@@ -113,6 +116,8 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   static std::optional<results::Ending> ending_of(Slot& slot);
   CompareJob job_of(OpenExchange& open);
   void compare(OpenExchange& open);
+  using SendAgain = shadow::Submitted (shadow::Dispatcher::*)(const http::Exchange&);
+  void send_again(http::Exchange exchange, SendAgain way, Resent done);
   void settle_resend(OpenExchange& open);
   http::Exchange take_exchange(OpenExchange& open);
   void count(Ledger& ledger, const results::Ending& ending);

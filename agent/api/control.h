@@ -46,6 +46,7 @@ struct ServiceLedger {
   // Of those that ended, what the full queue to results refused, by outcome (match, noise,
   // ignored, mismatch, error, not_compared): no part of the sum.
   Reasons unreported;
+  Reasons repeats;  // noise.resend; beside the sum
 };
 
 struct CaptureLedger {

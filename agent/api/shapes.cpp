@@ -42,6 +42,7 @@ json::object to_json(const ServiceLedger& ledger) {
   out["shadow_error"] = shown(ledger.shadow_error);
   out["not_comparable"] = shown(ledger.not_comparable);
   out["in_flight"] = ledger.in_flight;
+  if (!ledger.repeats.empty()) out["repeats"] = shown(ledger.repeats);
   return out;
 }
 

@@ -40,8 +40,7 @@ struct Comparison {
 
   std::optional<http::Answer> candidate;  // bodies as above
   std::optional<http::Answer> secondary;
-  // The candidate's first answer against its second (noise.resend).
-  std::optional<diff::Differences> repeat;
+  bool secondary_asked = false;   // or would have been, had the candidate been reachable
   bool secondary_speaks = false;  // dispatched within noise.max_skew of the candidate
   std::optional<Duration> original_first_byte;  // request's last byte -> response's first
   std::optional<Duration> original_last_byte;
@@ -50,6 +49,15 @@ struct Comparison {
 
   std::size_t shard = 0;       // who made it, and
   std::size_t held_bytes = 0;  // what it is charged with there until results took it
+};
+
+// A request that the candidate is to get a second time (noise.resend), so that what it
+// says differently each time shows.
+struct Repeat {
+  http::Exchange exchange;   // the request; as `original` the candidate's first answer
+  diff::Differences found;   // where that differed from the original
+  WallTime time;
+  std::size_t shard = 0;
 };
 
 }  // namespace shadowtap::results

@@ -30,6 +30,16 @@ constexpr const char* kSteps[kSchemaVersion] = {
     "CREATE INDEX buckets_by_minute ON buckets(minute);",
 
     "ALTER TABLE services ADD COLUMN given_up TEXT;",
+
+    // Errors, slower and tail vote by other rules now: their evidence starts anew. `seen` and
+    // `keys` held hashes of values and requests; only how many keys there were is kept.
+    "ALTER TABLE services ADD COLUMN next_pace INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE routes ADD COLUMN pace_index INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE services SET pace = '', net = '';"
+    "UPDATE routes SET pace = '';"
+    "UPDATE paths SET keys = CASE WHEN trim(keys) = '' THEN '0' ELSE"
+    " length(trim(keys)) - length(replace(trim(keys), ' ', '')) + 1 END;"
+    "ALTER TABLE paths DROP COLUMN seen;",
 };
 
 Statement& bind(Statement& statement, const RouteKey& key) {
@@ -45,32 +55,34 @@ std::uint64_t count(const Statement& row, int column) {
 }
 
 bool read_services(sqlite3* db, StoreRows& rows) {
-  Statement row(db, "SELECT name, epoch, since, next_index, net, pace, given_up FROM services");
+  Statement row(db, "SELECT name, epoch, since, next_index, net, pace, given_up, next_pace FROM services");
   while (row.ok() && row.next()) {
     rows.services.push_back({row.text(0), row.text(1), row.number(2),
-                             static_cast<std::uint32_t>(row.number(3)), row.text(4), row.text(5), row.text(6)});
+                             static_cast<std::uint32_t>(row.number(3)), row.text(4), row.text(5), row.text(6),
+                             static_cast<std::uint32_t>(row.number(7))});
   }
   return row.ok() && !row.failed();
 }
 
 bool read_routes(sqlite3* db, StoreRows& rows) {
   Statement row(db, "SELECT service, method, route, exchanges, compared, errors, refused, not_comparable,"
-                    " skipped, pairs, pace, original, candidate, secondary, signatures, maps FROM routes");
+                    " skipped, pairs, pace, original, candidate, secondary, signatures, maps, pace_index FROM routes");
   while (row.ok() && row.next()) {
     rows.routes.push_back({key_of(row, 0), count(row, 3), count(row, 4), count(row, 5), count(row, 6),
                            count(row, 7), count(row, 8), row.text(9), row.text(10), row.text(11),
-                           row.text(12), row.text(13), row.text(14), row.text(15)});
+                           row.text(12), row.text(13), row.text(14), row.text(15),
+                           static_cast<std::uint32_t>(row.number(16))});
   }
   return row.ok() && !row.failed();
 }
 
 bool read_paths(sqlite3* db, StoreRows& rows) {
-  Statement row(db, "SELECT service, method, route, number, path, kind, shape, counts, latch, keys, seen"
+  Statement row(db, "SELECT service, method, route, number, path, kind, shape, counts, latch, keys"
                     " FROM paths ORDER BY service, method, route, number");
   while (row.ok() && row.next()) {
     rows.paths.push_back({key_of(row, 0), static_cast<std::uint32_t>(row.number(3)), row.text(4),
                           static_cast<std::uint8_t>(row.number(5)), static_cast<std::uint8_t>(row.number(6)),
-                          row.text(7), row.text(8), row.text(9), row.text(10)});
+                          row.text(7), row.text(8), static_cast<std::uint32_t>(row.number(9))});
   }
   return row.ok() && !row.failed();
 }
@@ -94,42 +106,51 @@ bool clear_services(sqlite3* db, const std::vector<std::string>& names) {
   return true;
 }
 
-bool drop_routes(sqlite3* db, const std::vector<RouteKey>& keys) {
+bool drop_routes(sqlite3* db, const std::vector<GoneRoute>& routes) {
+  Statement refile(db, "INSERT INTO buckets SELECT ?, ?, ?, minute, outcome, n FROM buckets"
+                       " WHERE service = ? AND method = ? AND route = ?"
+                       " ON CONFLICT DO UPDATE SET n = n + excluded.n");
+  for (const GoneRoute& gone : routes) {
+    if (!refile.ok() || !bind(bind(refile, gone.into), gone.from).run()) return false;
+  }
   for (const char* sql : {"DELETE FROM routes WHERE service = ? AND method = ? AND route = ?",
-                          "DELETE FROM paths WHERE service = ? AND method = ? AND route = ?"}) {
+                          "DELETE FROM paths WHERE service = ? AND method = ? AND route = ?",
+                          "DELETE FROM buckets WHERE service = ? AND method = ? AND route = ?"}) {
     Statement statement(db, sql);
-    for (const RouteKey& key : keys) {
-      if (!statement.ok() || !bind(statement, key).run()) return false;
+    for (const GoneRoute& gone : routes) {
+      if (!statement.ok() || !bind(statement, gone.from).run()) return false;
     }
   }
   return true;
 }
 
 bool write_services(sqlite3* db, const std::vector<ServiceRow>& rows) {
-  Statement statement(db, "INSERT OR REPLACE INTO services VALUES(?, ?, ?, ?, ?, ?, ?)");
+  Statement statement(db, "INSERT OR REPLACE INTO services VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
   for (const ServiceRow& row : rows) {
     statement.bind(row.name).bind(row.epoch).bind(row.since_ns).bind(std::uint64_t{row.next_index});
-    if (!statement.ok() || !statement.bind(row.net).bind(row.pace).bind(row.given_up).run()) return false;
+    statement.bind(row.net).bind(row.pace).bind(row.given_up).bind(std::uint64_t{row.next_pace});
+    if (!statement.ok() || !statement.run()) return false;
   }
   return true;
 }
 
 bool write_routes(sqlite3* db, const std::vector<RouteRow>& rows) {
-  Statement statement(db, "INSERT OR REPLACE INTO routes VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement statement(db, "INSERT OR REPLACE INTO routes VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const RouteRow& row : rows) {
     bind(statement, row.key).bind(row.exchanges).bind(row.compared).bind(row.errors).bind(row.refused);
     statement.bind(row.not_comparable).bind(row.skipped).bind(row.pairs).bind(row.pace);
     statement.bind(row.original).bind(row.candidate).bind(row.secondary);
-    if (!statement.ok() || !statement.bind(row.signatures).bind(row.maps).run()) return false;
+    statement.bind(row.signatures).bind(row.maps).bind(std::uint64_t{row.pace_index});
+    if (!statement.ok() || !statement.run()) return false;
   }
   return true;
 }
 
 bool write_paths(sqlite3* db, const std::vector<PathRow>& rows) {
-  Statement statement(db, "INSERT OR REPLACE INTO paths VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement statement(db, "INSERT OR REPLACE INTO paths VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const PathRow& row : rows) {
     bind(statement, row.key).bind(std::uint64_t{row.number}).bind(row.path).bind(int{row.kind});
-    statement.bind(int{row.shape}).bind(row.counts).bind(row.latch).bind(row.keys).bind(row.seen);
+    statement.bind(int{row.shape}).bind(row.counts).bind(row.latch).bind(std::uint64_t{row.keys});
     if (!statement.ok() || !statement.run()) return false;
   }
   return true;
@@ -189,7 +210,7 @@ Result<Database> Database::open(const std::string& path, std::size_t max_bytes) 
   sqlite3_busy_timeout(raw, 2000);
   const std::string pragmas = fmt::format(
       "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-      "PRAGMA journal_size_limit = 8388608; PRAGMA temp_store = MEMORY; PRAGMA max_page_count = {};",
+      "PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 8388608; PRAGMA temp_store = MEMORY; PRAGMA max_page_count = {};",
       std::max<std::size_t>(max_bytes / kPageBytes, 64));
   if (auto set = db.execute(pragmas.c_str()); !set) return set.error();
   if (auto migrated = db.migrate(); !migrated) return migrated.error();

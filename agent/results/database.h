@@ -16,7 +16,7 @@ struct sqlite3;
 
 namespace shadowtap::results {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 class Database {
  public:

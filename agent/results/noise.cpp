@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace shadowtap::results {
 namespace {
@@ -32,6 +33,27 @@ std::uint64_t place_in_service(RouteIndex route, std::uint32_t record, Control c
 
 bool of_control(const Repeats::Seen& seen, Control control) {
   return (seen.place & 3) == static_cast<std::uint8_t>(control);
+}
+
+void note_pair(RoutePairs& pairs, const Pair& pair) {
+  PairCounts& counts = pairs[static_cast<std::size_t>(pair.control)];
+  if (counts.n++ == 0) counts.first = pair.time;
+}
+
+// Both sides are sorted by place: candidate and control at each place where one of them is.
+template <class Visit>
+void each_place(const Pair& pair, Visit visit) {
+  const Hit* c = pair.candidate.data();
+  const Hit* const c_end = c + pair.candidate.size();
+  const Hit* f = pair.control_hits.data();
+  const Hit* const f_end = f + pair.control_hits.size();
+  while (c != c_end || f != f_end) {
+    const bool take_c = c != c_end && (f == f_end || c->place() <= f->place());
+    const bool take_f = f != f_end && (c == c_end || f->place() <= c->place());
+    visit(take_c ? c : nullptr, take_f ? f : nullptr);
+    c += take_c ? 1 : 0;
+    f += take_f ? 1 : 0;
+  }
 }
 
 }  // namespace
@@ -65,32 +87,36 @@ std::uint32_t Noise::record_of(RouteIndex route_index, PathId path, diff::Kind k
 }
 
 Outcome Noise::add(const Pair& pair) {
-  PairCounts& pairs = route(pair.route).pairs[static_cast<std::size_t>(pair.control)];
-  if (pairs.n++ == 0) pairs.first = pair.time;
-  Walk walk{pair, pair.key == 0 ? nullptr : &repeats_.get(pair.key)};
+  const RoutePairs before = route(pair.route).pairs;
+  note_pair(routes_[pair.route].pairs, pair);
+  if (std::exchange(resumed_, false)) forgetful_until_ = pair.time + kRepeatTime;
+  Walk walk{pair, pair.key == 0 ? nullptr : &repeats_.get(pair.key), before};
   parts_.clear();
   still_open_.clear();
-  const Hit* c = pair.candidate.data();
-  const Hit* const c_end = c + pair.candidate.size();
-  const Hit* f = pair.control_hits.data();
-  const Hit* const f_end = f + pair.control_hits.size();
-  while (c != c_end || f != f_end) {
-    const bool take_c = c != c_end && (f == f_end || c->place() <= f->place());
-    const bool take_f = f != f_end && (c == c_end || f->place() <= c->place());
-    count(walk, take_c ? c : nullptr, take_f ? f : nullptr);
-    c += take_c ? 1 : 0;
-    f += take_f ? 1 : 0;
-  }
+  each_place(pair, [&](const Hit* candidate, const Hit* control) { count(walk, candidate, control); });
   close_walk(walk);
 
-  Outcome outcome = parts_.empty() ? Outcome::kMatch : Outcome::kNoise;
+  Outcome outcome = parts_.empty() && !pair.rules_took ? Outcome::kMatch : Outcome::kIgnored;
+  if (walk.noise) outcome = Outcome::kNoise;
   if (walk.mismatch) outcome = Outcome::kMismatch;
-  if (parts_.empty() && pair.rules_took) outcome = Outcome::kIgnored;
   std::sort(parts_.begin(), parts_.end(),
             [](const auto& a, const auto& b) { return a.record < b.record; });
   route(pair.route).signatures.add(parts_, pair.rules_took, outcome);
+  ++net_[static_cast<std::size_t>(pair.control)].alive;
   count_net(pair.control, walk.key, pair.time, walk.plus, walk.minus);
   return outcome;
+}
+
+// It votes for nothing and takes no part in the net test: it was counted when it came.
+void Noise::add_repeat(const Pair& pair) {
+  note_pair(route(pair.route).pairs, pair);
+  each_place(pair, [&](const Hit* candidate, const Hit* control) {
+    const Hit& hit = candidate != nullptr ? *candidate : *control;
+    const std::uint32_t index = record_of(pair.route, hit.path, hit.kind);
+    ControlCounts& counts = routes_[pair.route].records[index].of(Control::kItself);
+    ++(candidate == nullptr ? counts.control_only : control == nullptr ? counts.candidate_only : counts.both);
+    touch(pair.route, index);
+  });
 }
 
 void Noise::count(Walk& walk, const Hit* candidate, const Hit* control) {
@@ -100,11 +126,12 @@ void Noise::count(Walk& walk, const Hit* candidate, const Hit* control) {
   RoutePaths& paths = routes_[route_index];
   PathRecord& record = paths.records[index];
   const bool takes_part =
-      !record.ignored && judge(record, paths.pairs, options_) != Status::kNoise;
+      !record.ignored && judge(record, walk.before, options_) != Status::kNoise;
   if (candidate != nullptr) {
     parts_.push_back({index, control != nullptr});
     note_shape(record, candidate->shape);
     walk.mismatch |= takes_part && control == nullptr;
+    walk.noise |= !record.ignored;
   }
   touch(route_index, index);
   if (walk.pair.control == Control::kNone) {
@@ -180,10 +207,11 @@ bool Noise::is_repeat(Walk& walk, std::uint32_t index, bool against_candidate,
       still_open_.push_back(now);
       return true;
     }
-    break;
+    still_open_.push_back(now);
+    return false;
   }
   still_open_.push_back(now);
-  return false;
+  return walk.pair.time < forgetful_until_;
 }
 
 // What this pair did not show again is no longer the key's previous pair there.
@@ -199,23 +227,34 @@ void Noise::latch_if_due(const Walk& walk, std::uint32_t index) {
   RoutePaths& paths = routes_[walk.pair.route];
   PathRecord& record = paths.records[index];
   const Control control = walk.pair.control;
-  if (record.latch || speaking(paths.pairs) != control) return;
+  if (record.latch || !may_latch(record, paths.pairs, control)) return;
   const ControlCounts& counts = record.of(control);
   const bool constant = is_constant(record, counts, paths.pairs, options_, walk.pair.time);
   if (!constant && !is_proven(record, counts, paths.pairs, options_)) return;
   record.latch = std::make_unique<Latch>(Latch{
       walk.pair.time, control, constant, counts.s, counts.f,
-      static_cast<std::uint32_t>(record.keys.size()),
+      std::max(static_cast<std::uint32_t>(record.keys.size()), record.keys_before),
       paths.pairs[static_cast<std::size_t>(control)].n, counts.log_e, counts.index});
   latched_.push_back({walk.pair.route, index});
 }
 
-void Noise::add_error(std::uint64_t key, WallTime time, Control control, bool control_failed) {
-  count_net(control, key == 0 ? nullptr : &repeats_.get(key), time, !control_failed, false);
+// The candidate against itself shows what is noise and leaves the rest to directions.
+bool Noise::may_latch(const PathRecord& record, const RoutePairs& pairs, Control control) const {
+  const auto speaks = speaking(pairs);
+  if (speaks == control) return true;
+  return speaks == Control::kItself && control == Control::kNone &&
+         judge(record, pairs, options_) != Status::kNoise;
+}
+
+void Noise::add_error(std::uint64_t key, WallTime time, Control control, bool candidate_failed,
+                      bool control_failed) {
+  if (!control_failed) ++net_[static_cast<std::size_t>(control)].alive;
+  count_net(control, key == 0 ? nullptr : &repeats_.get(key), time,
+            candidate_failed && !control_failed, control_failed && !candidate_failed);
 }
 
 void Noise::count_net(Control control, Repeats::Key* key, WallTime time, bool plus, bool minus) {
-  NetCounts& net = net_[static_cast<std::size_t>(control)];
+  NetCounts& net = net_[static_cast<std::size_t>(control)].counts;
   if (plus != minus) {
     ++(plus ? net.plus : net.minus);
     return;

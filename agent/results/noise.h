@@ -54,6 +54,13 @@ struct RoutePaths {
   Signatures signatures;
 };
 
+// The net counts against one control. `alive`: those in which the control answered; a
+// control that never did has nothing to say.
+struct Net {
+  NetCounts counts;
+  std::uint64_t alive = 0;
+};
+
 struct RecordIndex {
   RouteIndex route;
   std::uint32_t record;
@@ -63,10 +70,17 @@ class Noise {
  public:
   explicit Noise(const NoiseOptions& options, std::size_t max_paths = 1000);
 
-  // Counts one comparison; its outcome as of now.
+  // Counts one comparison; its outcome as of now. Its control is not the candidate itself.
   Outcome add(const Pair& pair);
-  // The candidate gave no answer; `control_failed` if the control did not either.
-  void add_error(std::uint64_t key, WallTime time, Control control, bool control_failed);
+  // The candidate was asked once more after a comparison that had been added without
+  // control: only the counts of Control::kItself move.
+  void add_repeat(const Pair& pair);
+  // One of the two gave no answer at all. Nothing is known of paths.
+  void add_error(std::uint64_t key, WallTime time, Control control, bool candidate_failed,
+                 bool control_failed);
+  // What is counted next comes after a restart, which forgot what keys had voted: for a
+  // minute a key's first vote may be a repeat, and is taken for one.
+  void resume() { resumed_ = true; }
 
   // A place of the route, made if new; the place of `other` when the route is full.
   std::uint32_t record_of(RouteIndex route, PathId path, diff::Kind kind);
@@ -84,8 +98,8 @@ class Noise {
   RoutePaths& route(RouteIndex index);
   const RoutePaths* find(RouteIndex index) const;
   const std::vector<RecordIndex>& latched() const { return latched_; }
-  const std::array<NetCounts, kControls>& net() const { return net_; }
-  std::array<NetCounts, kControls>& net() { return net_; }
+  const std::array<Net, kControls>& net() const { return net_; }
+  std::array<Net, kControls>& net() { return net_; }
   std::uint64_t repeats_evicted() const { return repeats_.evicted(); }
   const NoiseOptions& options() const { return options_; }
   NoiseOptions& options() { return options_; }
@@ -102,7 +116,8 @@ class Noise {
   struct Walk {
     const Pair& pair;
     Repeats::Key* key;
-    bool plus = false, minus = false, mismatch = false;
+    RoutePairs before;  // this pair not counted: what was noise before it takes no part
+    bool plus = false, minus = false, mismatch = false, noise = false;
   };
   void count(Walk& walk, const Hit* candidate, const Hit* control);
   void count_directed(Walk& walk, std::uint32_t index, const Hit& hit);
@@ -112,18 +127,21 @@ class Noise {
   void close_walk(Walk& walk);
   void latch_if_due(const Walk& walk, std::uint32_t index);
   void count_net(Control control, Repeats::Key* key, WallTime time, bool plus, bool minus);
+  bool may_latch(const PathRecord& record, const RoutePairs& pairs, Control control) const;
   void touch(RouteIndex route, std::uint32_t index);
 
   NoiseOptions options_;
   std::size_t max_paths_;
   std::vector<RoutePaths> routes_;
   Repeats repeats_;
-  std::array<NetCounts, kControls> net_{};
+  std::array<Net, kControls> net_{};
   std::vector<RecordIndex> latched_;
   std::vector<RecordIndex> dirty_;
   std::vector<Repeats::Seen> still_open_;    // of the pair in hand
   std::vector<SignaturePart> parts_;         // of the pair in hand
   std::uint32_t next_index_ = 1;
+  bool resumed_ = false;
+  WallTime forgetful_until_{};
 };
 
 }  // namespace shadowtap::results

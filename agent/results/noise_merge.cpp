@@ -22,6 +22,7 @@ void add_counts(PathRecord& into, PathRecord& from) {
   if (from.shape != Shape::kUnseen && from.shape != into.shape) into.shape = Shape::kNone;
   into.ignored = into.ignored && from.ignored;
   if (!into.latch) into.latch = std::move(from.latch);
+  into.keys_before = std::max(into.keys_before, from.keys_before);
   for (const std::uint64_t key : from.keys) {
     if (into.keys.size() >= kMaxKeysNamed) break;
     if (std::find(into.keys.begin(), into.keys.end(), key) == into.keys.end()) {
@@ -128,6 +129,8 @@ void Noise::clear() {
   latched_.clear();
   dirty_.clear();
   next_index_ = 1;
+  resumed_ = false;
+  forgetful_until_ = {};
 }
 
 }  // namespace shadowtap::results

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <cstdlib>
+#include <utility>
 
 #include "agent/results/evidence.h"
 
@@ -13,6 +15,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kMinForTail = 100;
+// So many pairs in which nothing happened to either, for so long: whatever stalled has recovered. Of a stall
+// that fails one request in ten, 50 in a row that pass are 1 in 200.
+constexpr std::int64_t kCalmPairs = 50;
+constexpr std::int64_t kCalmSeconds = 10;
 
 std::int64_t second_of(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -39,53 +45,67 @@ const char* to_string(PaceTest test) {
   return "?";
 }
 
-void SecondVotes::add(std::int64_t second, int sign) {
-  close(second);
-  second_ = second;
-  balance_ += sign;
-  ++counts_.pairs;
-  if (sign > 0) ++counts_.plus;
-}
-
-void SecondVotes::close(std::int64_t now_second) {
-  if (second_ == INT64_MIN || now_second <= second_) return;
-  if (balance_ != 0) vote(second_, balance_ > 0 ? 1 : -1);
+// The event's seconds are over, or the rest after it is.
+void EventVotes::close(WallTime now) {
+  if (!begun_ || second_of(now) < *begun_ + kEvent) return;
+  if (balance_ != 0) ++(balance_ > 0 ? counts_.s : counts_.f);
+  calm_since_ = *begun_ + kEvent;
+  calm_pairs_ = 0;
+  rests_until_ = calm_since_ + rest_;
+  begun_.reset();
   balance_ = 0;
-  second_ = INT64_MIN;
 }
 
-void SecondVotes::vote(std::int64_t second, int sign) {
-  if (sign == voted_sign_ && second - voted_ < event_seconds_) return;
-  voted_ = second;
-  voted_sign_ = sign;
-  ++(sign > 0 ? counts_.s : counts_.f);
+void EventVotes::add(WallTime time, bool candidate, bool control) {
+  close(time);
+  const int sign = (candidate ? 1 : 0) - (control ? 1 : 0);
+  if (counts_.pairs++ == 0) counts_.first = time;
+  counts_.last = std::max(counts_.last, time);
+  if (sign > 0) ++counts_.plus;
+  const std::int64_t second = second_of(time);
+  if (!begun_ && (rests(second, !candidate && !control) || sign == 0)) return;
+  if (!begun_) begun_ = second;
+  balance_ += sign;
+}
+
+bool EventVotes::rests(std::int64_t second, bool calm) {
+  if (std::exchange(restored_, false)) {
+    calm_since_ = second;
+    rests_until_ = second + rest_;
+  }
+  if (second >= rests_until_) return false;
+  calm_pairs_ = calm ? calm_pairs_ + 1 : 0;
+  if (!calm) calm_since_ = std::max(calm_since_, second);
+  if (calm_pairs_ >= kCalmPairs && second - calm_since_ >= kCalmSeconds) rests_until_ = second;
+  return second < rests_until_;
+}
+
+void EventVotes::restore(const PaceCounts& counts) {
+  counts_ = counts;
+  restored_ = counts.pairs > 0;
 }
 
 void Pace::add(const PacePair& pair) {
   const std::size_t m = pair.with_secondary ? 1 : 0;
   const std::int64_t second = second_of(pair.time);
-  if (pair.with_secondary) ++secondary_pairs_;
+  if (pair.with_secondary && !pair.control_failed) ++secondary_pairs_;
   Tests& tests = modes_[m].tests;
-  const int errors = (pair.candidate_failed ? 1 : 0) - (pair.control_failed ? 1 : 0);
-  tests[static_cast<std::size_t>(PaceTest::kErrors)].add(second, errors);
+  tests[static_cast<std::size_t>(PaceTest::kErrors)].add(pair.time, pair.candidate_failed, pair.control_failed);
   if (!pair.candidate || !pair.control) return;
 
-  if (modes_[m].pairs++ == 0) modes_[m].first = pair.time;
-  modes_[m].last = pair.time;
-  tests[static_cast<std::size_t>(PaceTest::kSlower)].add(second, is_slower(pair) ? 1 : -1);
+  tests[static_cast<std::size_t>(PaceTest::kSlower)].add(pair.time, is_slower(pair), !is_slower(pair));
   if (second > tail_second_[m]) {
     tail_second_[m] = second;
     tail_[m] = control_[m].total() >= kMinForTail ? control_[m].above_percentile(0.99) : Duration{};
   }
   control_[m].add(*pair.control);
   if (tail_[m] == Duration{}) return;
-  const int tail = (*pair.candidate > tail_[m] ? 1 : 0) - (*pair.control > tail_[m] ? 1 : 0);
-  tests[static_cast<std::size_t>(PaceTest::kTail)].add(second, tail);
+  tests[static_cast<std::size_t>(PaceTest::kTail)].add(pair.time, *pair.candidate > tail_[m], *pair.control > tail_[m]);
 }
 
 void Pace::close(WallTime now) {
   for (Mode& mode : modes_) {
-    for (SecondVotes& votes : mode.tests) votes.close(second_of(now));
+    for (EventVotes& votes : mode.tests) votes.close(now);
   }
 }
 
@@ -108,27 +128,25 @@ std::string Pace::explain(PaceTest test, double alpha) const {
                             : "takes more than 2 x the control's time + 5 ms";
   }
   if (test == PaceTest::kTail) what = "alone is above the control's p99";
-  return fmt::format("The candidate {} in {} of {} pairs with {}; by second and event, {} votes against "
+  return fmt::format("The candidate {} in {} of {} pairs with {}; by event (10 s), {} votes against "
                      "it, {} for it: E x 1/8 = {:.3g}, needed 1/alpha = {:.4g}.",
                      what, c.plus, c.pairs, control, c.s, c.f,
                      std::exp(std::min(log_evidence_weighted(test), 700.0)), 1 / alpha);
 }
 
-bool Pace::always_slower(std::uint64_t pairs, Duration time) const {
-  const Mode& mode = speaking();
-  const PaceCounts& c = counts(PaceTest::kSlower);
-  return c.pairs >= pairs && c.plus == c.pairs && mode.last - mode.first >= time;
+bool Pace::always(PaceTest test, std::uint64_t pairs, Duration time) const {
+  const PaceCounts& c = counts(test);
+  return c.pairs >= pairs && c.plus == c.pairs && c.last - c.first >= time;
 }
 
 std::string Pace::to_text() const {
   std::string text = fmt::format("{}", secondary_pairs_);
   for (const Mode& mode : modes_) {
-    for (const SecondVotes& votes : mode.tests) {
+    for (const EventVotes& votes : mode.tests) {
       const PaceCounts& c = votes.counts();
-      fmt::format_to(std::back_inserter(text), " {} {} {} {}", c.s, c.f, c.plus, c.pairs);
+      fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {}", c.s, c.f, c.plus, c.pairs,
+                     c.first.time_since_epoch().count(), c.last.time_since_epoch().count());
     }
-    fmt::format_to(std::back_inserter(text), " {} {} {}", mode.pairs,
-                   mode.first.time_since_epoch().count(), mode.last.time_since_epoch().count());
   }
   return text;
 }
@@ -142,19 +160,19 @@ void Pace::restore(std::string_view text) {
     at = end;
     return value;
   };
+  const auto next_time = [&] { return WallTime(Duration(static_cast<std::int64_t>(next()))); };
   secondary_pairs_ = next();
   for (Mode& mode : modes_) {
-    for (SecondVotes& votes : mode.tests) {
+    for (EventVotes& votes : mode.tests) {
       PaceCounts c;
       c.s = next();
       c.f = next();
       c.plus = next();
       c.pairs = next();
+      c.first = next_time();
+      c.last = next_time();
       votes.restore(c);
     }
-    mode.pairs = next();
-    mode.first = WallTime(Duration(static_cast<std::int64_t>(next())));
-    mode.last = WallTime(Duration(static_cast<std::int64_t>(next())));
   }
 }
 

@@ -1,6 +1,6 @@
-// Is the candidate failing or slower than its control? One vote a second, the majority
-// of that second's pairs, so that a stall or a restart is one event; evidence as for
-// paths. Knows one service or one route; time is an argument.
+// Is the candidate failing or slower than its control? One vote an event, so that a stall
+// or a restart is one observation however many exchanges it hits; evidence as for paths.
+// Knows one service or one route; time is an argument.
 //
 // Control thread; plain values.
 #pragma once
@@ -31,30 +31,44 @@ struct PacePair {
 };
 
 struct PaceCounts {
-  std::uint64_t s = 0, f = 0;  // seconds
+  std::uint64_t s = 0, f = 0;  // votes
   std::uint64_t plus = 0, pairs = 0;
+  WallTime first, last;
 };
 
 // One test against one sort of control.
-class SecondVotes {
+//
+//   state   | one side only   | both           | neither                      | time
+//   idle    | begins an event | nothing        | nothing                      |
+//   event   | added up        | nothing        | nothing                      | after kEvent: votes by the sum, rests
+//   resting | calm is over    | calm is over   | calm, if long, ends the rest | after `rest`: idle
+//
+// Why: what begins before an event must not be able to decide it. A stall no longer than
+// `rest` touches one event, or none; where both sides are equally likely to stall next,
+// each vote is then a fair coin whatever came before.
+class EventVotes {
  public:
-  explicit SecondVotes(std::int64_t event_seconds = 1) : event_seconds_(event_seconds) {}
+  static constexpr std::int64_t kEvent = 10;  // seconds
+  // `rest`: seconds; 0: none, the next event may begin at once.
+  explicit EventVotes(std::int64_t rest) : rest_(rest) {}
 
-  // `sign`: +1 against the candidate, -1 for it, 0 says nothing.
-  void add(std::int64_t second, int sign);
-  // Ends a second that is over.
-  void close(std::int64_t now_second);
+  // Whether it happened to candidate and to control: a failure, a time above T, …
+  void add(WallTime time, bool candidate, bool control);
+  // Ends an event that is over.
+  void close(WallTime now);
   const PaceCounts& counts() const { return counts_; }
-  void restore(const PaceCounts& counts) { counts_ = counts; }
+  // Goes on from what was kept; what stalls now may have voted before, so it rests first.
+  void restore(const PaceCounts& counts);
 
  private:
-  void vote(std::int64_t second, int sign);
+  bool rests(std::int64_t second, bool calm);
 
-  std::int64_t event_seconds_;
-  std::int64_t voted_ = INT64_MIN / 2;
-  int voted_sign_ = 0;
-  std::int64_t second_ = INT64_MIN;
-  std::int32_t balance_ = 0;
+  std::int64_t rest_;
+  std::optional<std::int64_t> begun_;  // an event is on since then
+  std::int64_t balance_ = 0;
+  std::int64_t rests_until_ = INT64_MIN;
+  std::int64_t calm_since_ = 0, calm_pairs_ = 0;
+  bool restored_ = false;
   PaceCounts counts_;
 };
 
@@ -63,25 +77,23 @@ class Pace {
   void add(const PacePair& pair);
   void close(WallTime now);
 
-  // Whether a secondary was the control often enough to speak.
+  // Whether a secondary was the control, and answered, often enough to speak.
   bool with_secondary() const { return secondary_pairs_ >= 12; }
   const PaceCounts& counts(PaceTest test) const;
   // ln (E w) with the test's share of alpha, 1/8.
   double log_evidence_weighted(PaceTest test) const;
   std::string explain(PaceTest test, double alpha) const;
-  // The candidate was slower in every pair, of at least `pairs` over `time`.
-  bool always_slower(std::uint64_t pairs, Duration time) const;
+  // The candidate alone failed, or was slower, in every pair; of at least `pairs` over `time`.
+  bool always(PaceTest test, std::uint64_t pairs, Duration time) const;
 
   std::string to_text() const;
   void restore(std::string_view text);
 
  private:
-  static constexpr std::int64_t kEventSeconds = 10;
-  using Tests = std::array<SecondVotes, kPaceTests>;
+  using Tests = std::array<EventVotes, kPaceTests>;
   struct Mode {
-    Tests tests{SecondVotes(kEventSeconds), SecondVotes(1), SecondVotes(kEventSeconds)};
-    std::uint64_t pairs = 0;  // timed
-    WallTime first, last;
+    // Between stalls "slower" votes for the candidate, which outweighs them: no rest needed.
+    Tests tests{EventVotes(60), EventVotes(0), EventVotes(60)};
   };
   const Mode& speaking() const { return modes_[with_secondary() ? 1 : 0]; }
 

@@ -116,4 +116,12 @@ ControlCounts& PathRecord::of(Control control) {
   return counts.back();
 }
 
+std::uint64_t PathRecord::differing() const {
+  std::uint64_t sum = 0;
+  for (const ControlCounts& one : counts) {
+    if (one.control != Control::kItself) sum += one.candidate_differs();
+  }
+  return sum;
+}
+
 }  // namespace shadowtap::results

@@ -82,10 +82,14 @@ struct PathRecord {
   std::vector<ControlCounts> counts;
   std::unique_ptr<Latch> latch;
   std::unique_ptr<SeenValues> seen;
-  std::vector<std::uint64_t> keys;  // request keys that differed, the first 32
+  std::vector<std::uint64_t> keys;  // request keys that differed, the first 32 of this run
+  std::uint32_t keys_before = 0;    // and how many an earlier run of this epoch saw
 
   const ControlCounts* find(Control control) const;
   ControlCounts& of(Control control);
+  // Exchanges in which the candidate differed, each once: those that were repeated were
+  // counted without control before.
+  std::uint64_t differing() const;
 };
 
 }  // namespace shadowtap::results

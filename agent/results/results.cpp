@@ -60,6 +60,20 @@ class KeptResults : public Results {
     if (service < services_.size()) services_[service]->add(comparison);
   }
 
+  std::vector<Repeat> take_repeats() override {
+    std::vector<Repeat> all;
+    for (const auto& service : services_) {
+      std::vector<Repeat> more = service->take_repeats();
+      std::move(more.begin(), more.end(), std::back_inserter(all));
+    }
+    return all;
+  }
+
+  void add_repeat(const Repeat& repeat, const diff::Differences& against_first) override {
+    const std::size_t service = repeat.exchange.service;
+    if (service < services_.size()) services_[service]->add_repeat(repeat, against_first);
+  }
+
   void tick(WallTime now) override {
     for (const auto& service : services_) service->tick(now);
     if (now - last_flush_ >= options_.store.flush_interval) {

@@ -29,7 +29,7 @@ struct NoiseOptions {
   std::string cluster_header;
   std::uint64_t constant_pairs = 30;  // noise.constant
   Duration constant_time = 30s;
-  bool resend = false;
+  bool resend = false;  // ask the candidate twice where nothing better tells noise
 };
 
 struct VerdictOptions {
@@ -184,6 +184,10 @@ class Results {
   static Result<std::unique_ptr<Results>> open(const ResultsOptions& options);
 
   virtual void add(Comparison comparison) = 0;
+  // Requests that the candidate is to get once more (noise.resend), bounded; and what came
+  // of one: the first answer against the second.
+  virtual std::vector<Repeat> take_repeats() = 0;
+  virtual void add_repeat(const Repeat& repeat, const diff::Differences& against_first) = 0;
   virtual void tick(WallTime now) = 0;  // about each 100 ms: age, buckets, flush
 
   virtual Page<EndpointRow> endpoints(const std::string& service, const std::string& cursor,

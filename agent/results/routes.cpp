@@ -141,7 +141,17 @@ void RouteTable::restore_given_up(std::string_view name) {
   node->given_up = true;
 }
 
+// A name that reads like a path is that path's place: two routes never share a name.
 RouteIndex RouteTable::named(std::string_view method, std::string_view name) {
+  if (name.starts_with('/')) {
+    const Node* node = root_.get();
+    for (const std::string_view word : split_path(name, kMaxDepth)) {
+      if (node != nullptr) node = node->find(word);
+    }
+    const bool known = node != nullptr && node->route(method) != nullptr;
+    if (!known && alive_ >= options_.max_routes && !make_room()) return other();
+    return restore(method, name);
+  }
   const auto it = by_name_.find(std::pair(std::string(method), std::string(name)));
   if (it != by_name_.end()) return it->second;
   if (alive_ >= options_.max_routes && !make_room()) return other();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/results/failures.h"
 #include "agent/results/ignored_paths.h"
 #include "agent/results/sample_of.h"
 
@@ -9,6 +10,7 @@ namespace shadowtap::results {
 namespace {
 
 constexpr std::size_t kMaxCredentials = 1000;
+constexpr std::size_t kMaxRepeats = 64;  // waiting to be taken
 constexpr std::size_t kMaxRequestKept = 64 << 10;
 constexpr Duration kCredentialsAge = std::chrono::hours(1);
 
@@ -16,7 +18,9 @@ std::uint32_t error_place(http::AnswerError error) {
   return kErrorPlaces + static_cast<std::uint32_t>(error);
 }
 
-bool failed(int status) { return status >= 500; }
+bool is_safe(const std::string& method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
 
 }  // namespace
 
@@ -30,6 +34,7 @@ void RouteCounts::merge(const RouteCounts& other) {
   original.merge(other.original);
   candidate.merge(other.candidate);
   secondary.merge(other.secondary);
+  for (const std::string& map : other.maps.all()) maps.learn(map + ".*");
 }
 
 Result<std::unique_ptr<Service>> Service::make(const ServiceOptions& options,
@@ -59,10 +64,10 @@ RouteCounts& Service::counts(RouteIndex route) {
   return counts_[route];
 }
 
-RouteIndex Service::file(const Comparison& comparison) {
-  const auto canonical = comparison.exchange.request.headers.find("Canonical-Resource");
-  const RouteIndex route =
-      routes_.resolve(comparison.method, comparison.target, canonical.value_or(""));
+RouteIndex Service::file(const std::string& method, const std::string& target,
+                         const http::HeaderList& headers) {
+  const auto canonical = headers.find("Canonical-Resource");
+  const RouteIndex route = routes_.resolve(method, target, canonical.value_or(""));
   for (const RouteMerge& one : routes_.take_merges()) merge(one);
   return route;
 }
@@ -74,13 +79,20 @@ void Service::merge(const RouteMerge& merge) {
   counts_[merge.into].merge(counts_[merge.from]);
   counts_[merge.into].dirty = true;
   counts_[merge.from] = {};
-  if (keeps_) gone_.push_back(merge.from);
+  refile_maps(merge.into);
+  if (keeps_) {
+    gone_.push_back({key_of(merge.from), key_of(merge.into)});
+    for (BucketRow& bucket : buckets_) {
+      if (bucket.key == gone_.back().from) bucket.key = gone_.back().into;
+    }
+  }
   flagged_[merge.into] = 0;
   flag_ignored(merge.into);
 }
 
 void Service::add(Comparison& comparison) {
-  const RouteIndex route = file(comparison);
+  const RouteIndex route =
+      file(comparison.method, comparison.target, comparison.exchange.request.headers);
   RouteCounts& c = counts(route);
   since_ = std::min(since_, comparison.time);  // a file's exchanges are older than we are
   last_ = std::max(last_, comparison.time);
@@ -118,16 +130,47 @@ void Service::add_compared(Comparison& comparison, const Compared& compared, Rou
   } else if (const auto earlier = production_control(comparison, route)) {
     pair.control = Control::kProduction;
     pair.control_hits = control_hits_.build(*earlier, names_, maps, false);
-  } else if (comparison.repeat) {
-    pair.control = Control::kItself;
-    pair.control_hits = control_hits_.build(*comparison.repeat, names_, maps, false);
   }
   const Outcome outcome = noise_.add(pair);
+  if (secondary_is_control(comparison) && no_answer(comparison.secondary)) {
+    noise_.add_error(pair.key, pair.time, Control::kSecondary, failed(comparison.candidate_status), true);
+  }
   ++arrived_[route].outcomes[static_cast<std::size_t>(outcome)];
   if (keeps_) count_bucket(route, to_string(outcome), comparison.time);
   if (!pair.candidate.empty() || !pair.control_hits.empty()) flag_ignored(route);
   if (!pair.candidate.empty()) keep_pair(comparison, pair);
   put_original(comparison);
+  if (options_.noise.resend) want_repeat(comparison, pair);
+}
+
+// Once more, where something differs and nobody better says whether that is noise.
+void Service::want_repeat(Comparison& comparison, const Pair& pair) {
+  if (pair.candidate.empty() || pair.control != Control::kNone || !is_safe(comparison.method)) return;
+  const auto speaks = speaking(noise_.route(pair.route).pairs);
+  if (speaks && *speaks < Control::kItself) return;
+  if (repeats_.size() >= kMaxRepeats || answered(comparison.candidate) == nullptr) return;
+  Repeat repeat;
+  repeat.exchange = std::move(comparison.exchange);
+  repeat.exchange.original = std::move(comparison.candidate->response);
+  repeat.found = std::move(std::get<Compared>(comparison.ending).candidate);
+  repeat.time = comparison.time;
+  repeat.shard = comparison.shard;
+  repeats_.push_back(std::move(repeat));
+}
+
+void Service::add_repeat(const Repeat& repeat, const diff::Differences& against_first) {
+  const http::Request& request = repeat.exchange.request;
+  const RouteIndex route = file(request.method, request.target, request.headers);
+  counts(route).dirty = true;
+  const MapPaths& maps = counts_[route].maps;
+  Pair pair;
+  pair.route = route;
+  pair.time = repeat.time;
+  pair.control = Control::kItself;
+  pair.candidate = candidate_hits_.build(repeat.found, names_, maps, true);
+  pair.control_hits = control_hits_.build(against_first, names_, maps, false);
+  noise_.add_repeat(pair);
+  flag_ignored(route);
 }
 
 void Service::keep_pair(const Comparison& comparison, const Pair& pair) {
@@ -145,12 +188,17 @@ void Service::keep_pair(const Comparison& comparison, const Pair& pair) {
   keep(comparison, pair.route, places, std::move(signature));
 }
 
-// What was counted at the keys of an object that turns out to be a map goes to `.*`.
 void Service::learn_maps(const diff::Differences& differences, RouteIndex route) {
   MapPaths& maps = counts_[route].maps;
   bool found = false;
   for (const diff::Difference& one : differences.all) found |= maps.learn(one.aggregated);
-  if (!found) return;
+  if (found) refile_maps(route);
+}
+
+// What was counted at the keys of an object that turns out to be a map goes to `.*`.
+void Service::refile_maps(RouteIndex route) {
+  const MapPaths& maps = counts_[route].maps;
+  if (maps.empty()) return;
   const std::size_t n = noise_.route(route).records.size();
   for (std::uint32_t i = 0; i < n; ++i) {
     const PathRecord& record = noise_.route(route).records[i];
@@ -198,12 +246,13 @@ const diff::RuleSet& Service::rules_of(RouteIndex route) {
 }
 
 void Service::add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route) {
-  const bool with_secondary = comparison.secondary.has_value();
-  const bool control_failed =
-      with_secondary ? !comparison.secondary->ok() || failed(comparison.secondary->response.status)
-                     : failed(comparison.original_status);
-  noise_.add_error(comparison.request_key, comparison.time,
-                   with_secondary ? Control::kSecondary : Control::kNone, control_failed);
+  const auto count = [&](Control control, bool control_failed) {
+    noise_.add_error(comparison.request_key, comparison.time, control, true, control_failed);
+  };
+  if (secondary_is_control(comparison)) count(Control::kSecondary, secondary_failed(comparison));
+  if (!secondary_is_control(comparison) || no_answer(comparison.secondary)) {
+    count(Control::kNone, failed(comparison.original_status));
+  }
   ++arrived_[route].errors;
   if (keeps_) count_bucket(route, "error", comparison.time);
   keep(comparison, route, {error_place(error.error)}, {});
@@ -218,32 +267,37 @@ void Service::add_times(const Comparison& comparison, RouteIndex route) {
   }
   const bool error = std::holds_alternative<ShadowError>(comparison.ending);
   if (!error && !std::holds_alternative<Compared>(comparison.ending)) return;
-  const http::Answer* candidate =
-      comparison.candidate && comparison.candidate->ok() ? &*comparison.candidate : nullptr;
-  const http::Answer* secondary =
-      comparison.secondary && comparison.secondary->ok() ? &*comparison.secondary : nullptr;
-  PacePair pair;
-  pair.time = comparison.time;
-  pair.with_secondary = comparison.secondary.has_value() && comparison.secondary_speaks;
-  pair.candidate_failed = error || failed(comparison.candidate_status);
-  pair.control_failed = pair.with_secondary
-                            ? secondary == nullptr || failed(secondary->response.status)
-                            : failed(comparison.original_status);
+  const http::Answer* candidate = answered(comparison.candidate);
+  const http::Answer* secondary = answered(comparison.secondary);
   if (candidate != nullptr) {
     c.candidate.add(candidate->to_last_byte);
     arrived.candidate.add(candidate->to_last_byte);
-    pair.candidate = candidate->to_last_byte;
   }
   if (secondary != nullptr) {
     c.secondary.add(secondary->to_last_byte);
     arrived.secondary.add(secondary->to_last_byte);
   }
-  if (pair.with_secondary) {
-    if (secondary != nullptr) pair.control = secondary->to_last_byte;
-  } else {
-    pair.control = comparison.original_last_byte;
-    if (pair.candidate) *pair.candidate -= candidate->round_trip;
+  PacePair pair;
+  pair.time = comparison.time;
+  pair.candidate_failed = error || failed(comparison.candidate_status);
+  if (secondary_is_control(comparison)) {
+    pair.with_secondary = true;
+    pair.control_failed = secondary_failed(comparison);
+    if (comparison.secondary_speaks && candidate != nullptr) pair.candidate = candidate->to_last_byte;
+    if (comparison.secondary_speaks && secondary != nullptr) pair.control = secondary->to_last_byte;
+    add_pace(pair, route);
+    if (!no_answer(comparison.secondary)) return;
+    pair.with_secondary = false;
   }
+  pair.control_failed = failed(comparison.original_status);
+  pair.control = comparison.original_last_byte;
+  if (candidate != nullptr) pair.candidate = candidate->to_last_byte - candidate->round_trip;
+  add_pace(pair, route);
+}
+
+void Service::add_pace(const PacePair& pair, RouteIndex route) {
+  RouteCounts& c = counts_[route];
+  if (c.pace_index == 0) c.pace_index = next_pace_index_++;
   c.pace.add(pair);
   pace_.add(pair);
 }
@@ -339,6 +393,8 @@ void Service::forget(WallTime now) {
   counts_.assign(counts_.size(), {});
   flagged_.assign(flagged_.size(), 0);
   pace_ = {};
+  next_pace_index_ = 1;
+  repeats_.clear();
   originals_.clear();
   credentials_.clear();
   cleared_ = true;

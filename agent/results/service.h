@@ -32,6 +32,7 @@ struct RouteCounts {
   std::uint64_t skipped = 0;
   Histogram original, candidate, secondary;
   Pace pace;
+  std::uint32_t pace_index = 0;  // i of its weight; 0: nothing timed yet
   MapPaths maps;
   bool dirty = false;
 
@@ -51,6 +52,9 @@ class Service {
                                                std::size_t index);
 
   void add(Comparison& comparison);
+  // What the candidate said when asked once more (noise.resend), and what is to be asked.
+  void add_repeat(const Repeat& repeat, const diff::Differences& against_first);
+  std::vector<Repeat> take_repeats() { return std::exchange(repeats_, {}); }
   void tick(WallTime now);
 
   std::vector<EndpointRow> endpoints() const;  // by method and route
@@ -90,14 +94,18 @@ class Service {
 
   Service(const ServiceOptions& options, const StoreOptions& store, const Redactor& redactor,
           RouteTable routes, std::size_t index);
-  RouteIndex file(const Comparison& comparison);
+  RouteIndex file(const std::string& method, const std::string& target,
+                  const http::HeaderList& headers);
   void add_compared(Comparison& comparison, const Compared& compared, RouteIndex route);
   void learn_maps(const diff::Differences& differences, RouteIndex route);
+  void refile_maps(RouteIndex route);
   // The control that an earlier original of the key makes, if there is one.
   std::optional<diff::Differences> production_control(Comparison& comparison, RouteIndex route);
   const diff::RuleSet& rules_of(RouteIndex route);
   void add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route);
   void add_times(const Comparison& comparison, RouteIndex route);
+  void add_pace(const PacePair& pair, RouteIndex route);
+  void want_repeat(Comparison& comparison, const Pair& pair);
   void put_original(Comparison& comparison);
   void keep_pair(const Comparison& comparison, const Pair& pair);
   void keep_credentials(SampleId id, const http::Exchange& exchange);
@@ -110,6 +118,8 @@ class Service {
   std::string id_of(RouteIndex route) const;
   RouteCounts& counts(RouteIndex route);
   bool pace_proven(RouteIndex route, PaceTest test) const;
+  bool pace_constant(RouteIndex route, PaceTest test) const;
+  std::string explain_pace(RouteIndex route, PaceTest test) const;
   std::optional<Finding> pace_finding(RouteIndex route, PaceTest test) const;
   Finding path_finding(const RecordIndex& index) const;
   bool worth_naming(const RecordIndex& index) const;
@@ -141,13 +151,15 @@ class Service {
   std::vector<std::size_t> flagged_;  // records of a route already checked against ignored_
   std::vector<std::string> ignored_;
   Pace pace_;
+  std::uint32_t next_pace_index_ = 1;
+  std::vector<Repeat> repeats_;  // to be taken
   Originals originals_;
   bool served_ = false;            // the original in hand was in a control pair
   bool production_speaks_ = true;  // false once originals come without their bodies
   diff::Rules rules_;
   std::map<RouteIndex, std::shared_ptr<const diff::RuleSet>> compiled_;
   std::map<SampleId, http::Exchange> credentials_;  // requests as captured, for a re-send
-  std::vector<RouteIndex> gone_;   // merged since the last collect()
+  std::vector<GoneRoute> gone_;    // merged since the last collect()
   std::vector<BucketRow> buckets_;  // of the time since the last collect()
   std::map<std::tuple<RouteIndex, std::int64_t, const char*>, std::size_t> bucket_of_;
   bool cleared_ = false;           // what the store has is of another epoch

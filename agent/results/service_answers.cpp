@@ -77,8 +77,7 @@ std::optional<std::vector<FieldRow>> Service::fields(const std::string& endpoint
   const auto control = speaking(paths->pairs).value_or(Control::kNone);
   for (std::uint32_t i = 0; i < paths->records.size(); ++i) {
     const PathRecord& record = paths->records[i];
-    std::uint64_t raw = 0;
-    for (const ControlCounts& one : record.counts) raw += one.candidate_differs();
+    const std::uint64_t raw = record.differing();
     std::uint64_t noise = 0;
     if (const ControlCounts* one = record.find(control)) noise = one->control_differs();
     if (record.path == kGonePath || raw + noise == 0) continue;

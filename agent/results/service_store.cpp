@@ -35,7 +35,7 @@ void Service::collect(StoreRows& rows, bool everything) {
     rows.cleared.push_back(options_.name);
     everything = true;
   }
-  for (const RouteIndex route : std::exchange(gone_, {})) rows.gone.push_back(key_of(route));
+  for (GoneRoute& gone : std::exchange(gone_, {})) rows.gone.push_back(std::move(gone));
   const std::size_t before = rows.routes.size();
   std::vector<RecordIndex> dirty = noise_.take_dirty();
   if (everything) dirty = all_records();
@@ -51,7 +51,7 @@ void Service::collect(StoreRows& rows, bool everything) {
   if (!everything && rows.routes.size() == before) return;
   rows.services.push_back({options_.name, options_.epoch, since_.time_since_epoch().count(),
                            noise_.next_index(), text_of(noise_.net()), pace_.to_text(),
-                           joined(routes_.given_up())});
+                           joined(routes_.given_up()), next_pace_index_});
 }
 
 std::vector<RecordIndex> Service::all_records() const {
@@ -90,8 +90,7 @@ PathRow Service::path_row(const RecordIndex& index) const {
   row.shape = static_cast<std::uint8_t>(record.shape);
   row.counts = text_of_counts(record);
   row.latch = text_of_latch(record);
-  row.keys = text_of_keys(record);
-  row.seen = text_of_seen(record);
+  row.keys = std::max(static_cast<std::uint32_t>(record.keys.size()), record.keys_before);
   return row;
 }
 
@@ -106,6 +105,7 @@ RouteRow Service::route_row(RouteIndex route) const {
   row.not_comparable = c.not_comparable;
   row.skipped = c.skipped;
   row.pace = c.pace.to_text();
+  row.pace_index = c.pace_index;
   row.original = c.original.to_text();
   row.candidate = c.candidate.to_text();
   row.secondary = c.secondary.to_text();
@@ -131,6 +131,8 @@ void Service::restore(const StoreRows& rows, WallTime now) {
   noise_.restore_next_index(std::max<std::uint32_t>(mine->next_index, 1));
   read(mine->net, noise_.net());
   pace_.restore(mine->pace);
+  next_pace_index_ = std::max<std::uint32_t>(mine->next_pace, 1);
+  noise_.resume();
   each_line(mine->given_up, [&](std::string_view name) { routes_.restore_given_up(name); });
   for (const PathRow& row : rows.paths) {
     if (row.key.service == options_.name) restore(row);
@@ -155,8 +157,7 @@ void Service::restore(const PathRow& row) {
   record.shape = static_cast<Shape>(row.shape);
   read_counts(row.counts, record);
   read_latch(row.latch, record);
-  read_keys(row.keys, record);
-  read_seen(row.seen, record);
+  record.keys_before = row.keys;
   noise_.restore_record(route, row.number, std::move(record));
 }
 
@@ -170,6 +171,7 @@ void Service::restore(const RouteRow& row) {
   c.not_comparable = row.not_comparable;
   c.skipped = row.skipped;
   c.pace.restore(row.pace);
+  c.pace_index = row.pace_index;
   c.original = Histogram::from_text(row.original);
   c.candidate = Histogram::from_text(row.candidate);
   c.secondary = Histogram::from_text(row.secondary);
@@ -200,12 +202,7 @@ void Service::restore(const SampleRow& row) {
   std::vector<std::uint64_t> seen;
   for (const std::uint32_t place : places) {
     std::uint64_t n = counts_[sample.route].errors;
-    if (place < records) {
-      n = 0;
-      for (const ControlCounts& one : noise_.route(sample.route).records[place].counts) {
-        n += one.candidate_differs();
-      }
-    }
+    if (place < records) n = noise_.route(sample.route).records[place].differing();
     seen.push_back(n);
   }
   samples_.restore(std::move(sample), places, seen);

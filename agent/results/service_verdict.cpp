@@ -13,9 +13,10 @@ namespace {
 constexpr std::size_t kMaxUnproven = 100;
 constexpr std::uint64_t kMinDiffering = 3;
 
-std::size_t control_of(const std::array<NetCounts, kControls>& net) {
+// A control that hardly ever answered does not speak.
+std::size_t control_of(const std::array<Net, kControls>& net) {
   for (std::size_t i = 0; i < kControls; ++i) {
-    if (static_cast<Control>(i) != Control::kItself && net[i].total() >= kMinPairs) return i;
+    if (static_cast<Control>(i) != Control::kItself && net[i].alive >= kMinPairs) return i;
   }
   return static_cast<std::size_t>(Control::kNone);
 }
@@ -24,18 +25,31 @@ std::string_view status_of(PaceTest test) { return test == PaceTest::kErrors ? "
 
 }  // namespace
 
-// The i-th route bears the weight of the i-th path, and 1/8 for each test as the service does.
+// The i-th route to be timed bears the weight of the i-th path, and 1/8 for each test as the
+// service does.
 bool Service::pace_proven(RouteIndex route, PaceTest test) const {
-  return counts_[route].pace.log_evidence_weighted(test) + log_weight(route + 1) >=
-         -std::log(options_.noise.alpha);
+  const RouteCounts& c = counts_[route];
+  return c.pace_index > 0 && c.pace.log_evidence_weighted(test) + log_weight(c.pace_index) >=
+                                 -std::log(options_.noise.alpha);
+}
+
+// The rule noise.constant, outside alpha: it is slower each time, or alone never answers (a 5xx
+// each time is a difference of `status`, and named as that).
+bool Service::pace_constant(RouteIndex route, PaceTest test) const {
+  const bool nameless = test == PaceTest::kErrors && counts_[route].compared == 0;
+  return (test == PaceTest::kSlower || nameless) &&
+         counts_[route].pace.always(test, options_.noise.constant_pairs, options_.noise.constant_time);
+}
+
+std::string Service::explain_pace(RouteIndex route, PaceTest test) const {
+  std::string text = counts_[route].pace.explain(test, options_.noise.alpha);
+  if (!pace_proven(route, test)) text += " So in every pair (the rule noise.constant; outside alpha).";
+  return text;
 }
 
 std::optional<Finding> Service::pace_finding(RouteIndex route, PaceTest test) const {
   const Pace& pace = counts_[route].pace;
-  const bool proven = pace_proven(route, test);
-  const bool always = test == PaceTest::kSlower &&
-                      pace.always_slower(options_.noise.constant_pairs, options_.noise.constant_time);
-  if (!proven && !always) return std::nullopt;
+  if (!pace_proven(route, test) && !pace_constant(route, test)) return std::nullopt;
   Finding finding;
   finding.service = options_.name;
   finding.method = routes_.at(route).method;
@@ -53,8 +67,7 @@ std::optional<Finding> Service::pace_finding(RouteIndex route, PaceTest test) co
     finding.example_original = ms((pace.with_secondary() ? c.secondary : c.original).percentile(.5));
     finding.example_candidate = ms(c.candidate.percentile(.5));
   }
-  finding.explain = pace.explain(test, options_.noise.alpha);
-  if (always && !proven) finding.explain += " Slower in every pair (the rule noise.constant).";
+  finding.explain = explain_pace(route, test);
   return finding;
 }
 
@@ -68,7 +81,7 @@ Finding Service::path_finding(const RecordIndex& index) const {
   finding.path = names_.name(record.path);
   finding.kind = diff::to_string(record.kind);
   finding.status = to_string(noise_.status(index));
-  for (const ControlCounts& one : record.counts) finding.differing += one.candidate_differs();
+  finding.differing = record.differing();
   finding.compared = counts_[index.route].compared;
   finding.explain = explain(record, paths.pairs, noise_.options());
   if (const Sample* sample = samples_.newest_of(index.route, index.record)) {
@@ -86,12 +99,10 @@ Finding Service::path_finding(const RecordIndex& index) const {
 bool Service::worth_naming(const RecordIndex& index) const {
   const PathRecord& record = noise_.routes()[index.route].records[index.record];
   if (record.ignored || record.path == kGonePath) return false;
-  std::uint64_t differing = 0;
   for (const ControlCounts& one : record.counts) {
-    differing += one.candidate_differs();
     if (one.control != Control::kNone && one.control_differs() > 0) return false;
   }
-  return differing >= kMinDiffering && noise_.status(index) == Status::kInsufficient;
+  return record.differing() >= kMinDiffering && noise_.status(index) == Status::kInsufficient;
 }
 
 std::vector<RecordIndex> Service::regressions() const {
@@ -145,7 +156,7 @@ VerdictAnswer Service::verdict(std::optional<std::uint64_t> min_compared,
   facts.max_mismatch_ratio = max_mismatch_ratio.value_or(options_.verdict.max_mismatch_ratio);
   const std::size_t control = control_of(noise_.net());
   facts.control = static_cast<Control>(control);
-  facts.net = noise_.net()[control];
+  facts.net = noise_.net()[control].counts;
   for (const RecordIndex& index : regressions()) {
     const PathRecord& record = noise_.routes()[index.route].records[index.record];
     const Route& route = routes_.at(index.route);
@@ -158,10 +169,9 @@ VerdictAnswer Service::verdict(std::optional<std::uint64_t> min_compared,
   }
   for (RouteIndex route = 0; route < counts_.size(); ++route) {
     for (const PaceTest test : {PaceTest::kErrors, PaceTest::kSlower, PaceTest::kTail}) {
-      if (!pace_proven(route, test)) continue;
+      if (!pace_proven(route, test) && !pace_constant(route, test)) continue;
       facts.pace.push_back(fmt::format("{} on {} {}: {}", to_string(test), routes_.at(route).method,
-                                       routes_.at(route).name,
-                                       counts_[route].pace.explain(test, facts.alpha)));
+                                       routes_.at(route).name, explain_pace(route, test)));
     }
   }
   for (const RouteCounts& c : counts_) {

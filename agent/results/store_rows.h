@@ -14,16 +14,23 @@ struct ServiceRow {
   std::uint32_t next_index = 1;
   std::string net, pace;
   std::string given_up;  // places of the route table, one a line
+  std::uint32_t next_pace = 1;
 };
 
 struct RouteKey {
   std::string service, method, route;
+  bool operator==(const RouteKey&) const = default;
+};
+
+struct GoneRoute {  // merged into another, and so are its buckets
+  RouteKey from, into;
 };
 
 struct RouteRow {
   RouteKey key;
   std::uint64_t exchanges = 0, compared = 0, errors = 0, refused = 0, not_comparable = 0, skipped = 0;
   std::string pairs, pace, original, candidate, secondary, signatures, maps;
+  std::uint32_t pace_index = 0;
 };
 
 // `number` is the place in the route's records, which signatures and samples speak of.
@@ -32,7 +39,8 @@ struct PathRow {
   std::uint32_t number = 0;
   std::string path;  // empty: merged into another
   std::uint8_t kind = 0, shape = 0;
-  std::string counts, latch, keys, seen;
+  std::string counts, latch;
+  std::uint32_t keys = 0;  // how many request keys it was seen on; which, no disk learns
 };
 
 struct SampleRow {
@@ -53,7 +61,7 @@ struct BucketRow {
 
 struct StoreRows {
   std::vector<std::string> cleared;  // services whose rows go before the others come
-  std::vector<RouteKey> gone;        // routes that were merged into others
+  std::vector<GoneRoute> gone;
   std::vector<ServiceRow> services;
   std::vector<RouteRow> routes;
   std::vector<PathRow> paths;

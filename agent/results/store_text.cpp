@@ -92,36 +92,6 @@ void read_latch(std::string_view text, PathRecord& record) {
   record.latch = std::make_unique<Latch>(l);
 }
 
-std::string text_of_keys(const PathRecord& record) {
-  Text text;
-  for (const std::uint64_t key : record.keys) text.add(key);
-  return text.take();
-}
-
-void read_keys(std::string_view text, PathRecord& record) {
-  for (Numbers numbers(text); numbers.more() && record.keys.size() < kMaxKeysNamed;) {
-    record.keys.push_back(numbers.next());
-  }
-}
-
-std::string text_of_seen(const PathRecord& record) {
-  Text text;
-  if (!record.seen) return {};
-  for (const SeenValues::One& one : record.seen->all) {
-    if (one.n > 0) text.add(one.hash, one.n);
-  }
-  return text.take();
-}
-
-void read_seen(std::string_view text, PathRecord& record) {
-  Numbers numbers(text);
-  for (std::size_t i = 0; numbers.more() && i < 8; ++i) {
-    if (!record.seen) record.seen = std::make_unique<SeenValues>();
-    record.seen->all[i].hash = numbers.next();
-    record.seen->all[i].n = numbers.next<std::uint32_t>();
-  }
-}
-
 std::string text_of(const RoutePairs& pairs) {
   Text text;
   for (const PairCounts& one : pairs) text.add(one.n, one.first.time_since_epoch().count());
@@ -185,18 +155,19 @@ void read(std::string_view text, std::size_t records, Signatures& signatures) {
   }
 }
 
-std::string text_of(const std::array<NetCounts, kControls>& net) {
+std::string text_of(const std::array<Net, kControls>& net) {
   Text text;
-  for (const NetCounts& one : net) text.add(one.plus, one.minus, one.zero);
+  for (const Net& one : net) text.add(one.counts.plus, one.counts.minus, one.counts.zero, one.alive);
   return text.take();
 }
 
-void read(std::string_view text, std::array<NetCounts, kControls>& net) {
+void read(std::string_view text, std::array<Net, kControls>& net) {
   Numbers numbers(text);
-  for (NetCounts& one : net) {
-    one.plus = numbers.next();
-    one.minus = numbers.next();
-    one.zero = numbers.next();
+  for (Net& one : net) {
+    one.counts.plus = numbers.next();
+    one.counts.minus = numbers.next();
+    one.counts.zero = numbers.next();
+    one.alive = numbers.next();
   }
 }
 

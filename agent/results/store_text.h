@@ -11,12 +11,8 @@ namespace shadowtap::results {
 
 std::string text_of_counts(const PathRecord& record);
 std::string text_of_latch(const PathRecord& record);
-std::string text_of_keys(const PathRecord& record);
-std::string text_of_seen(const PathRecord& record);
 void read_counts(std::string_view text, PathRecord& record);
 void read_latch(std::string_view text, PathRecord& record);
-void read_keys(std::string_view text, PathRecord& record);
-void read_seen(std::string_view text, PathRecord& record);
 
 std::string text_of(const RoutePairs& pairs);
 void read(std::string_view text, RoutePairs& pairs);
@@ -26,7 +22,7 @@ Signature read_signature(std::string_view text);
 std::string text_of(const Signatures& signatures);
 void read(std::string_view text, std::size_t records, Signatures& signatures);
 
-std::string text_of(const std::array<NetCounts, kControls>& net);
-void read(std::string_view text, std::array<NetCounts, kControls>& net);
+std::string text_of(const std::array<Net, kControls>& net);
+void read(std::string_view text, std::array<Net, kControls>& net);
 
 }  // namespace shadowtap::results

@@ -133,6 +133,10 @@ class Dispatcher {
   // order, through the same decision about side effects. Answers come as for submit().
   virtual Submitted resend(const http::Exchange& exchange) = 0;
 
+  // Sends a request to the candidate alone a second time (noise.resend): a safe method, the
+  // same decision, and rate, guard and pauses as for live traffic. Answers as for submit().
+  virtual Submitted repeat(const http::Exchange& exchange) = 0;
+
   // Feeds the ramp, from results: comparisons since the last call, and how many of them
   // were mismatches or errors.
   virtual void observe_trouble(std::uint64_t trouble, std::uint64_t all) = 0;

@@ -17,6 +17,10 @@ namespace {
 constexpr const char* kBuiltInDeny =
     "(?i)(log[-_]?out|sign[-_]?out|unsubscribe|confirm|verify)";
 
+bool is_safe(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
 std::unique_ptr<re2::RE2> compile_pattern(const std::string& text, Result<>& outcome) {
   re2::RE2::Options options;
   options.set_log_errors(false);
@@ -133,6 +137,17 @@ bool Filter::may_follow(const http::Request& request) const {
 
 bool Filter::may_become(std::string_view target) const {
   return !denied(target, PathForms(target));
+}
+
+Decision Filter::decide_repeat(const http::Request& request, Time now) {
+  const Decision allowed = decide_resend(request);
+  if (!std::holds_alternative<Send>(allowed)) return allowed;
+  const std::vector<std::string> others = overriding_methods(request);
+  if (!is_safe(request.method) || !std::all_of(others.begin(), others.end(), is_safe)) {
+    return http::Skipped::kMethod;
+  }
+  if (!rate_.take(now)) return http::Skipped::kRateRule;
+  return Send{};
 }
 
 Decision Filter::decide(const http::Exchange& exchange, double sample_percent, Time now) {

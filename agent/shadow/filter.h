@@ -49,6 +49,9 @@ class Filter {
   // For a request that is sent on somebody's demand: all that keeps side effects away,
   // nothing of sampling and rate.
   Decision decide_resend(const http::Request& request) const;
+  // For a request that the candidate is to get twice (noise.resend): safe methods only,
+  // whatever the rules allow, and under the rate.
+  Decision decide_repeat(const http::Request& request, Time now);
 
   // For one that was decided and then changed: by the middleware. What it no longer is
   // does not matter, what it became does.

@@ -213,8 +213,12 @@ void Lane::end_untried(http::ExchangeId id, http::AnswerError error, Time now) {
   first_->count_untried(error, now);
   const auto shot = shots_.find(id);
   const bool second = shot->second.second_open;
+  const bool both = second_ && (second_->probe(now) == Target::Admission::kOpen ||
+                                second_->probe(now) == Target::Admission::kDns);
   end_role(id, first_role_, failed_answer(error));
-  if (second) end_role(id, Role::kSecondary, failed_answer(error));
+  // A second that could have answered did not fail: it is only not asked without the first.
+  const TargetOutcome untried = http::NotComparable::kShuttingDown;
+  if (second) end_role(id, Role::kSecondary, both ? failed_answer(error) : untried);
 }
 
 // All that is still open of it ends with that outcome, unsent.

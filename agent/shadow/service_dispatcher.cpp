@@ -65,14 +65,22 @@ Submitted ServiceDispatcher::submit(const http::Exchange& exchange) {
   if (const auto away = turned_away(filter_.decide(exchange, percent, now))) return *away;
   if (!has_targets()) return selected_but(http::Skipped::kNoCandidate);
   if (const auto reason = held_back(exchange.id, now)) return selected_but(*reason);
-  return send(exchange, true, now);
+  return send(exchange, Reach::kAll, now);
 }
 
 Submitted ServiceDispatcher::resend(const http::Exchange& exchange) {
   if (const auto away = turned_away(filter_.decide_resend(exchange.request))) return *away;
   if (compared_.first() == nullptr) return selected_but(http::Skipped::kNoCandidate);
   if (stopped_ || paused_ || sending_expired()) return selected_but(http::Skipped::kPaused);
-  return send(exchange, false, Time::clock::now());
+  return send(exchange, Reach::kCompared, Time::clock::now());
+}
+
+Submitted ServiceDispatcher::repeat(const http::Exchange& exchange) {
+  const Time now = Time::clock::now();
+  if (const auto away = turned_away(filter_.decide_repeat(exchange.request, now))) return *away;
+  if (compared_.first() == nullptr) return selected_but(http::Skipped::kNoCandidate);
+  if (const auto reason = held_back(exchange.id, now)) return selected_but(*reason);
+  return send(exchange, Reach::kCandidate, now);
 }
 
 // What keeps a selected request from being sent just now.
@@ -84,12 +92,13 @@ std::optional<http::Skipped> ServiceDispatcher::held_back(http::ExchangeId id, T
   return std::nullopt;
 }
 
-Submitted ServiceDispatcher::send(const http::Exchange& exchange, bool in_order, Time now) {
+Submitted ServiceDispatcher::send(const http::Exchange& exchange, Reach reach, Time now) {
   const Depth depth(depth_);
+  const bool in_order = reach == Reach::kAll;
   Submitted submitted;
   submitted.selected = true;
   submitted.candidate = compared_.first() != nullptr;
-  submitted.secondary = submitted.candidate && compared_.second() != nullptr;
+  submitted.secondary = submitted.candidate && compared_.second() != nullptr && reach != Reach::kCandidate;
   if (!submitted.candidate) submitted.skipped = http::Skipped::kNoCandidate;
   if (in_order) submitted.mirrors = static_cast<std::uint16_t>(mirrors_.size());
   if (submitted.answers() == 0) return submitted;

@@ -24,6 +24,7 @@ class ServiceDispatcher final : public Dispatcher,
 
   Submitted submit(const http::Exchange& exchange) override;
   Submitted resend(const http::Exchange& exchange) override;
+  Submitted repeat(const http::Exchange& exchange) override;
   void original_ended(const http::Exchange& exchange, bool complete) override;
   void observe(Duration latency, int status, Time now) override;
   void observe_trouble(std::uint64_t trouble, std::uint64_t all) override;
@@ -87,7 +88,8 @@ class ServiceDispatcher final : public Dispatcher,
   void end_lanes();
   void flush_later();
   void flush();
-  Submitted send(const http::Exchange& exchange, bool in_order, Time now);
+  enum class Reach : std::uint8_t { kAll, kCompared, kCandidate };  // the last two out of order
+  Submitted send(const http::Exchange& exchange, Reach reach, Time now);
   void accept(const http::Exchange& exchange, const http::Request& request,
               const Submitted& submitted, bool in_order, Time now);
   void remove_expired(Time now);

@@ -113,6 +113,41 @@ class RunTest(unittest.TestCase):
         sent = sum(link["stats64"]["tx"]["packets"] for link in links if link["ifname"] != "lo")
         self.assertLess(capture["matched"], sent / 2, "copied although only its length counts")
 
+    def test_the_candidate_is_asked_twice_where_nothing_else_tells_noise(self):
+        answer = """location / { default_type application/json; return 200 '{"n":"$request_id","price":%d}'; }"""
+        self.service.nginx(8080, answer % 10, "service")
+        candidate = self.target.nginx(8080, answer % 11, "candidate")
+        config = self.lab.directory / "resend.yaml"
+        config.write_text(f"""
+services:
+  - name: shop
+    ports: [8080]
+    guard: off
+    targets: {{ candidate: {{ url: "http://{Lab.TARGET}:8080" }} }}
+    noise: {{ resend: true }}
+""")
+        agent = Agent(self.service, ["--config", config]).ready()
+        urls = [f"http://{Lab.SERVICE}:8080/item/{n}" for n in range(40)]  # no key twice: no other control
+        self.client.run("curl", "-sS", "--max-time", "20", *urls)
+        self.assertEqual(agent.settled(40)["compared"], 40)
+
+        def repeats():
+            counts = agent.ledger().get("repeats", {})
+            return counts if sum(counts.values()) >= 40 else None
+
+        counts = until(repeats, "every request repeated, or the reason why not")
+        self.assertGreaterEqual(counts["answered"], 12, counts)
+        self.assertEqual(candidate.log().count("/item/"), 40 + counts["answered"])
+
+        def fields():
+            (row,) = agent.get("/api/v1/endpoints")["endpoints"]
+            return {f["path"]: f for f in agent.get(f"/api/v1/endpoints/{row['id']}/fields")["fields"]}
+
+        until(lambda: fields()["$.n"]["verdict"] == "noise", "the noise is told")
+        self.assertIn("the candidate's second answer", fields()["$.n"]["explain"])
+        self.assertNotEqual(fields()["$.price"]["verdict"], "noise")
+        self.assertEqual(fields()["$.price"]["raw"], 40)
+
     def test_ipv6_is_captured_and_sent(self):
         self.service.nginx(8080, SERVICE, "service", listen=("", "[::]:"))
         self.target.nginx(8080, SERVICE, "candidate", listen=("", "[::]:"))

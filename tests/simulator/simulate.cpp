@@ -9,6 +9,7 @@
 
 namespace {
 
+using namespace shadowtap;
 using namespace shadowtap::simulator;
 
 std::string percent(std::size_t n, std::size_t of) {
@@ -23,9 +24,48 @@ void print_alarms(const char* name, const MakeWorld& make, const Trial& run) {
 }
 
 void print_stalls(std::size_t runs) {
-  for (const double longest : {.8, 10.0, 30.0}) {
-    fmt::print("\nStalls of up to {} s on both sides, one hour, alpha 0.05: errors, slower or tail ever proven "
-               "in {} of runs.\n", longest, percent(stall_alarms(runs, 3600, .05, longest), runs));
+  struct Row {
+    Stalls stalls;
+    std::size_t hours;
+  };
+  const Row rows[] = {{{60, .8}, 1}, {{60, 10}, 1}, {{60, 30}, 1}, {{60, 60}, 1}, {{300, 10}, 8}, {{300, 60}, 8}};
+  fmt::print("\n| stalls on both sides, alpha 0.05 | any | errors | slower | tail | net test at 1 % |\n"
+             "|---|---|---|---|---|---|\n");
+  for (const auto& [stalls, hours] : rows) {
+    const StallAlarms a = stall_alarms(stalls, hours * 3600, .05, runs);
+    fmt::print("| up to {} s, each {:.0f} s, for {} h | {} | {} | {} | {} | {} |\n", stalls.longest, stalls.every,
+               hours, percent(a.any, runs), percent(a.of[0], runs), percent(a.of[1], runs),
+               percent(a.of[2], runs), percent(a.net, runs));
+    std::fflush(stdout);
+  }
+}
+
+void print_pace_detection(std::size_t runs) {
+  struct Row {
+    const char* name;
+    results::PaceTest test;
+    PaceWorld world;
+  };
+  using results::PaceTest;
+  const Row rows[] = {
+      {"every request fails", PaceTest::kErrors, {.candidate_errors = 1}},
+      {"5 % fail", PaceTest::kErrors, {.candidate_errors = .05}},
+      {"0.5 % fail", PaceTest::kErrors, {.candidate_errors = .005}},
+      {"0.1 % fail", PaceTest::kErrors, {.candidate_errors = .001}},
+      {"2 % fail, 1 % of the control's", PaceTest::kErrors, {.candidate_errors = .02, .control_errors = .01}},
+      {"2 x slower", PaceTest::kSlower, {.slower = 2}},
+      {"1.5 x slower", PaceTest::kSlower, {.slower = 1.5}},
+      {"5 % take 200 ms", PaceTest::kTail, {.slow_share = .05}},
+      {"1 % take 200 ms", PaceTest::kTail, {.slow_share = .01}},
+  };
+  fmt::print("\n| lasting, 20 exchanges a second, alpha 0.01 | test | found within two hours | after, median |"
+             " net test at 1 % says fail |\n|---|---|---|---|---|\n");
+  for (const Row& row : rows) {
+    const PaceDetection d = pace_detection(row.world, row.test, 7200, runs);
+    fmt::print("| {} | {} | {} | {} | {} |\n", row.name, to_string(row.test), percent(d.found, runs),
+               d.median_seconds ? fmt::format("{:.0f} s", *d.median_seconds) : "–",
+               row.test == PaceTest::kErrors ? percent(d.by_net, runs) : "–");
+    std::fflush(stdout);
   }
 }
 
@@ -49,6 +89,7 @@ int main(int argc, char** argv) {
   const std::size_t runs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100;
   if (argc > 2 && std::string_view(argv[2]) == "stalls") {
     print_stalls(runs);
+    print_pace_detection(runs / 5 + 1);
     return 0;
   }
   fmt::print("| world, no true difference | exchanges | alpha | ours, ever | Diffy, ever | Diffy, at the end |\n"
@@ -68,6 +109,7 @@ int main(int argc, char** argv) {
   print_alarms("drift and unequal skew", [](auto s) { return skewed_world(s); },
                {.alpha = .05, .runs = runs, .diffy = true});
   print_stalls(runs);
+  print_pace_detection(runs / 5 + 1);
 
   fmt::print("\nExchanges until a planted difference is found (median of {} runs, alpha 0.01, weight of the "
              "128th path):\n", runs);

@@ -32,8 +32,21 @@ TEST(FalseAlarms, ASharedCacheFavoursNobody) {
 }
 
 TEST(FalseAlarms, StallsOnBothSidesAreEventsNotEvidence) {
-  EXPECT_LE(stall_alarms(20, 1'800, 0.05, .8), 4U);
-  EXPECT_LE(stall_alarms(20, 1'800, 0.05, 10), 4U);
+  for (const double longest : {.8, 10.0, 60.0}) {
+    EXPECT_LE(stall_alarms({60, longest}, 1'800, 0.05, 20).any, 4U) << longest;
+    EXPECT_LE(stall_alarms({300, longest}, 7'200, 0.05, 10).any, 3U) << longest;
+  }
+}
+
+TEST(Detection, WhatLastsIsFoundAllTheSame) {
+  const auto median = [](const PaceWorld& world, results::PaceTest test) {
+    return pace_detection(world, test, 3'600, 5).median_seconds.value_or(INFINITY);
+  };
+  EXPECT_LE(median({.candidate_errors = 1}, results::PaceTest::kErrors), 900);
+  EXPECT_LE(median({.slower = 2}, results::PaceTest::kSlower), 130);
+  EXPECT_LE(median({.slow_share = .05}, results::PaceTest::kTail), 1'200);
+  // What the errors test needs a quarter of an hour for, the net test sees at once.
+  EXPECT_EQ(pace_detection({.candidate_errors = .05}, results::PaceTest::kErrors, 120, 5).by_net, 5U);
 }
 
 TEST(Detection, FindsPlantedDifferencesAboutAsFastAsTheDesignSays) {

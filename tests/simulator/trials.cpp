@@ -1,6 +1,7 @@
 #include "tests/simulator/trials.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "agent/results/pace.h"
@@ -90,37 +91,101 @@ Detection time_to_detect(double planted, double under, const Trial& run) {
   return detection;
 }
 
-std::size_t stall_alarms(std::size_t runs, std::size_t seconds, double alpha, double longest) {
-  std::size_t alarms = 0;
+namespace {
+
+using results::PaceTest;
+constexpr std::size_t kPairsPerSecond = 20;
+
+WallTime pair_time(std::size_t pairs) {
+  return WallTime(1'750'000'000s) + Duration(static_cast<std::int64_t>(pairs) * 1'000'000'000 / kPairsPerSecond);
+}
+
+bool proven(const results::Pace& pace, PaceTest test, double alpha) {
+  return pace.log_evidence_weighted(test) >= -std::log(alpha);
+}
+
+void count_errors(results::NetCounts& net, const results::PacePair& pair) {
+  const bool both = pair.candidate_failed == pair.control_failed;
+  ++(both ? net.zero : pair.candidate_failed ? net.plus : net.minus);
+}
+
+bool above_one_percent(const results::NetCounts& net, double alpha) {
+  return results::log_evidence_above(net, .01) >= -std::log(alpha);
+}
+
+Duration ms(double n) { return Duration(static_cast<std::int64_t>(1e6 * n)); }
+
+}  // namespace
+
+StallAlarms stall_alarms(const Stalls& stalls, std::size_t seconds, double alpha, std::size_t runs) {
+  StallAlarms alarms;
+  alarms.runs = runs;
   for (std::size_t seed = 1; seed <= runs; ++seed) {
     Random random(seed);
     results::Pace pace;
     double stalled_until[2] = {0, 0};
-    bool alarm = false;
-    for (std::size_t pairs = 0; pairs < seconds * 20 && !alarm; ++pairs) {
-      const double now = static_cast<double>(pairs) / 20;
-      for (double& until : stalled_until) {  // one a minute, each side its own
-        if (random.chance(1.0 / 1200)) until = now + random.uniform() * longest;
+    results::NetCounts net;
+    std::array<bool, results::kPaceTests> alarm{};
+    bool net_alarm = false;
+    for (std::size_t pairs = 0; pairs < seconds * kPairsPerSecond; ++pairs) {
+      const double now = static_cast<double>(pairs) / kPairsPerSecond;
+      for (double& until : stalled_until) {
+        const bool begins = random.chance(1 / (stalls.every * kPairsPerSecond));
+        if (begins) until = std::max(until, now + random.uniform() * stalls.longest);
       }
-      const auto took = [&](int side) {
-        const double mean = stalled_until[side] > now ? 500 : 5;
-        return Duration(static_cast<std::int64_t>(1e6 * (5 + random.exponential(mean))));
-      };
+      const auto took = [&](int side) { return ms(5 + random.exponential(stalled_until[side] > now ? 500 : 5)); };
       results::PacePair pair;
-      pair.time = WallTime(1'750'000'000s) + Duration(static_cast<std::int64_t>(now * 1e9));
+      pair.time = pair_time(pairs);
       pair.with_secondary = true;
       pair.candidate = took(0);
       pair.control = took(1);
       pair.candidate_failed = *pair.candidate > 1s;
       pair.control_failed = *pair.control > 1s;
       pace.add(pair);
-      for (const auto test : {results::PaceTest::kErrors, results::PaceTest::kSlower, results::PaceTest::kTail}) {
-        if (pairs % 20 == 19) alarm = alarm || pace.log_evidence_weighted(test) >= -std::log(alpha);
+      count_errors(net, pair);
+      if (pairs % kPairsPerSecond == 0) net_alarm = net_alarm || above_one_percent(net, alpha);
+      for (std::size_t i = 0; i < alarm.size() && pairs % kPairsPerSecond == 0; ++i) {
+        alarm[i] = alarm[i] || proven(pace, static_cast<PaceTest>(i), alpha);
       }
     }
-    alarms += alarm ? 1 : 0;
+    for (std::size_t i = 0; i < alarm.size(); ++i) alarms.of[i] += alarm[i] ? 1 : 0;
+    alarms.net += net_alarm ? 1 : 0;
+    alarms.any += alarm[0] || alarm[1] || alarm[2] ? 1 : 0;
   }
   return alarms;
+}
+
+PaceDetection pace_detection(const PaceWorld& world, results::PaceTest test, std::size_t seconds, std::size_t runs) {
+  PaceDetection detection;
+  detection.runs = runs;
+  std::vector<double> at;
+  for (std::size_t seed = 1; seed <= runs; ++seed) {
+    Random random(seed);
+    results::Pace pace;
+    results::NetCounts net;
+    double found = INFINITY;
+    bool net_found = false;
+    for (std::size_t pairs = 0; pairs < seconds * kPairsPerSecond && found == INFINITY; ++pairs) {
+      results::PacePair pair;
+      pair.time = pair_time(pairs);
+      pair.with_secondary = true;
+      pair.candidate = ms((5 + random.exponential(5)) * world.slower);
+      pair.control = ms(5 + random.exponential(5));
+      if (random.chance(world.slow_share)) pair.candidate = ms(200);
+      pair.candidate_failed = random.chance(world.candidate_errors);
+      pair.control_failed = random.chance(world.control_errors);
+      pace.add(pair);
+      count_errors(net, pair);
+      net_found = net_found || above_one_percent(net, .01);
+      if (pairs % kPairsPerSecond == 0 && proven(pace, test, .01)) found = static_cast<double>(pairs) / kPairsPerSecond;
+    }
+    detection.found += found < INFINITY ? 1 : 0;
+    detection.by_net += net_found ? 1 : 0;
+    at.push_back(found);
+  }
+  std::sort(at.begin(), at.end());
+  if (at[at.size() / 2] < INFINITY) detection.median_seconds = at[at.size() / 2];
+  return detection;
 }
 
 Passes false_passes(double truth, double limit, std::size_t exchanges, std::size_t runs) {

@@ -2,11 +2,13 @@
 // Diffy's rule beside them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "agent/results/pace.h"
 #include "tests/simulator/worlds.h"
 
 namespace shadowtap::simulator {
@@ -39,9 +41,32 @@ struct Detection {
 };
 Detection time_to_detect(double planted, double under, const Trial& run);
 
-// Both sides stall once a minute for up to `longest` seconds, each on its own, without any
-// true difference in errors or latency: runs in which errors, slower or tail was ever proven.
-std::size_t stall_alarms(std::size_t runs, std::size_t seconds, double alpha, double longest);
+// Both sides stall every so often for up to `longest`, each on its own, without any true
+// difference in errors or latency: runs in which errors, slower or tail was ever proven.
+struct Stalls {
+  double every = 60;    // seconds, on average, from one stall of a side to its next
+  double longest = 10;  // seconds
+};
+struct StallAlarms {
+  std::size_t runs = 0, any = 0;
+  std::array<std::size_t, results::kPaceTests> of{};
+  std::size_t net = 0;  // runs in which the net test at 1 % ever said that the rate is above
+};
+StallAlarms stall_alarms(const Stalls& stalls, std::size_t seconds, double alpha, std::size_t runs);
+
+// A true difference that lasts, at 20 exchanges a second and alpha 0.01.
+struct PaceWorld {
+  double candidate_errors = 0, control_errors = 0;  // shares
+  double slower = 1;                                // times the control's latency
+  double slow_share = 0;                            // of the candidate's answers take 200 ms
+};
+struct PaceDetection {
+  std::size_t runs = 0, found = 0;
+  std::size_t by_net = 0;  // runs in which the net test at 1 % failed it, before or after
+  std::optional<double> median_seconds;
+};
+PaceDetection pace_detection(const PaceWorld& world, results::PaceTest test, std::size_t seconds,
+                             std::size_t runs);
 
 // Runs of a candidate with a true mismatch rate of `truth` that passed at `limit`, asked
 // after every exchange; and the same for the plain ratio from 200 exchanges on.

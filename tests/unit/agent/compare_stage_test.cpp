@@ -96,5 +96,33 @@ TEST(CompareStage, RoutesMatchSegmentBySegment) {
   }
 }
 
+// Whose failure it is shows only beside what the secondary did.
+TEST(CompareStage, WithoutAnAnswerTheSecondarysIsKept) {
+  CompareJob made = job(response(200, "{}"), {});
+  made.candidate.error = http::AnswerError::kReset;
+  made.secondary_asked = true;
+  made.secondary.emplace();
+  made.secondary->response = response(200, "{}");
+  const auto comparison = without_answer(std::move(made), results::ShadowError{http::AnswerError::kReset});
+  EXPECT_EQ(std::get<results::ShadowError>(comparison.ending).error, http::AnswerError::kReset);
+  EXPECT_TRUE(comparison.secondary_asked);
+  ASSERT_TRUE(comparison.secondary && comparison.candidate);
+  EXPECT_TRUE(comparison.secondary->ok());
+  EXPECT_FALSE(comparison.candidate->ok());
+  EXPECT_NE(comparison.request_key, 0U);
+}
+
+TEST(CompareStage, AClusterHeaderWidensTheKeyOfARequest) {
+  const auto key = [](const char* cell, const std::string& cluster) {
+    CompareJob made = job(response(200, "{}"), response(200, "{}"));
+    made.exchange.request.headers.append("X-Cell", cell);
+    made.cluster_header = cluster;
+    return compare_exchange(std::move(made), *rules()).request_key;
+  };
+  EXPECT_EQ(key("a", ""), key("b", ""));
+  EXPECT_NE(key("a", "X-Cell"), key("b", "X-Cell"));
+  EXPECT_EQ(key("a", "X-Cell"), key("a", "X-Cell"));
+}
+
 }  // namespace
 }  // namespace shadowtap

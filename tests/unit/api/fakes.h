@@ -80,6 +80,8 @@ class FakeControl : public Control {
 class FakeResults : public results::Results {
  public:
   void add(results::Comparison) override {}
+  std::vector<results::Repeat> take_repeats() override { return {}; }
+  void add_repeat(const results::Repeat&, const diff::Differences&) override {}
   void tick(WallTime) override {}
   results::Page<results::EndpointRow> endpoints(const std::string& service,
                                                 const std::string& cursor,

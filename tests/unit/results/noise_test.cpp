@@ -30,6 +30,16 @@ class NoiseTest : public testing::Test {
     made.control_hits = control;
     return noise_.add(made);
   }
+  // Compared without control, and the candidate asked once more.
+  void repeated(std::vector<Hit> candidate, std::vector<Hit> against_first, std::uint64_t key, Duration at) {
+    pair(candidate, {}, key, at, Control::kNone);
+    Pair made;
+    made.time = kStart + at;
+    made.control = Control::kItself;
+    made.candidate = candidate;
+    made.control_hits = against_first;
+    noise_.add_repeat(made);
+  }
   const PathRecord& record(PathId path, diff::Kind kind = diff::Kind::kValue) {
     return noise_.route(0).records[noise_.record_of(0, path, kind)];
   }
@@ -104,10 +114,71 @@ TEST_F(NoiseTest, EarlierOriginalsDoNotAccuseWhatEachInstanceMakes) {
 
 TEST_F(NoiseTest, TheCandidateAgainstItselfOnlyShowsNoise) {
   for (std::uint64_t key = 1; key < 200; ++key) {
-    pair({hit(1, key, 1), hit(2, key, 2)}, {hit(2, key, 3)}, key, key * 1s, Control::kItself);
+    repeated({hit(1, key, 1), hit(2, key, 2)}, {hit(2, key, 3)}, key, key * 1s);
   }
+  EXPECT_EQ(speaking(noise_.route(0).pairs), Control::kItself);
   EXPECT_EQ(status(1), Status::kInsufficient);
   EXPECT_EQ(status(2), Status::kNoise);
+  EXPECT_EQ(record(1).differing(), 199U);  // each exchange once
+  EXPECT_EQ(record(1).find(Control::kItself)->index, 0U);  // it bets on nothing
+  EXPECT_THAT(why(1), testing::HasSubstr("alone it never accuses"));
+}
+
+// What control 3 does not call noise is left to directions: "alone" it never accuses.
+TEST_F(NoiseTest, DirectionsMayAccuseWhatRepeatsTheSame) {
+  for (std::uint64_t key = 1; key <= 40; ++key) {
+    const auto missing = diff::Kind::kMissing;
+    repeated({hit(1, key, 0, missing), hit(2, key, 0, missing)}, {hit(2, key, 0, missing)}, key, 0s);
+  }
+  EXPECT_EQ(status(1, diff::Kind::kMissing), Status::kRegression);
+  EXPECT_EQ(status(2, diff::Kind::kMissing), Status::kNoise);
+}
+
+TEST_F(NoiseTest, WhatWasRepeatedStaysInTheNetTestOfNoControl) {
+  for (std::uint64_t key = 1; key <= 5; ++key) repeated({hit(1, key, 1)}, {}, key, 0s);
+  const auto none = static_cast<std::size_t>(Control::kNone);
+  EXPECT_EQ(noise_.net()[none].counts.plus, 5U);
+  EXPECT_EQ(noise_.net()[static_cast<std::size_t>(Control::kItself)].counts.total(), 0U);
+}
+
+// Its own pair must not decide whether a path takes part.
+TEST_F(NoiseTest, APathIsLeftOutOnlyIfItWasNoiseBefore) {
+  for (std::uint64_t key = 1; key <= 11; ++key) pair({}, {hit(1, key, 2)}, key);
+  EXPECT_EQ(noise_.net()[0].counts.minus, 11U);
+  pair({}, {hit(1, 12, 2)}, 12);  // the twelfth pair: noise from here on
+  EXPECT_EQ(noise_.net()[0].counts.minus, 12U);
+  pair({}, {hit(1, 13, 2)}, 13);
+  EXPECT_EQ(noise_.net()[0].counts.minus, 12U);
+  EXPECT_EQ(noise_.net()[0].counts.zero, 1U);
+}
+
+// A restart forgets what keys voted: for a minute a first vote may be a repeat.
+TEST_F(NoiseTest, AfterARestartNoKeyVotesTwiceWithinAMinute) {
+  pair({hit(1, 5, 6)}, {}, 7);
+  EXPECT_EQ(record(1).find(Control::kSecondary)->s, 1U);
+  Noise again(options_);
+  again.restore_record(0, 0, [] {
+    PathRecord kept;
+    kept.path = 1;
+    kept.of(Control::kSecondary) = {.control = Control::kSecondary, .candidate_only = 1, .s = 1, .index = 1};
+    return kept;
+  }());
+  again.restore_next_index(2);
+  again.resume();
+  const auto seen = [&](std::uint64_t right, std::uint64_t key, Duration at) {
+    const Hit one = hit(1, 5, right);
+    Pair made;
+    made.key = key;
+    made.time = kStart + at;
+    made.control = Control::kSecondary;
+    made.candidate = {&one, 1};
+    again.add(made);
+    return again.routes()[0].records[0].find(Control::kSecondary)->s;
+  };
+  EXPECT_EQ(seen(6, 7, 10s), 1U);
+  EXPECT_EQ(seen(8, 7, 11s), 2U);  // this key's previous pair is known, and was another
+  EXPECT_EQ(seen(6, 9, 69s), 2U);  // within a minute of the restart's first pair
+  EXPECT_EQ(seen(6, 10, 70s), 3U);
 }
 
 TEST_F(NoiseTest, PairsOfDifferentControlsAreNeverAdded) {
@@ -159,15 +230,15 @@ TEST_F(NoiseTest, OutcomesFollowTodaysStatuses) {
 
 TEST_F(NoiseTest, NetCountsLeaveOutNoiseAndRepeatedAgreement) {
   for (int i = 0; i < 10; ++i) pair({}, {}, 7, i * 1ms);
-  EXPECT_EQ(noise_.net()[0].zero, 1U);
+  EXPECT_EQ(noise_.net()[0].counts.zero, 1U);
   pair({}, {}, 7, 1s);
-  EXPECT_EQ(noise_.net()[0].zero, 2U);
+  EXPECT_EQ(noise_.net()[0].counts.zero, 2U);
   pair({hit(1, 1, 2)}, {}, 8);
   pair({}, {hit(1, 1, 2)}, 9);
   pair({hit(3, 1, 2)}, {hit(4, 1, 2)}, 10);  // each has something of its own
-  EXPECT_EQ(noise_.net()[0].plus, 1U);
-  EXPECT_EQ(noise_.net()[0].minus, 1U);
-  EXPECT_EQ(noise_.net()[0].zero, 3U);
+  EXPECT_EQ(noise_.net()[0].counts.plus, 1U);
+  EXPECT_EQ(noise_.net()[0].counts.minus, 1U);
+  EXPECT_EQ(noise_.net()[0].counts.zero, 3U);
 }
 
 TEST(DiffysRule, IsStrictInAllItsThreeParts) {

@@ -20,15 +20,15 @@ PacePair pair(Duration at, Duration candidate, Duration control, bool secondary 
   return made;
 }
 
-TEST(Pace, VotesOnceASecondByMajority) {
+TEST(Pace, VotesOnceAnEventByMajority) {
   Pace pace;
-  for (int i = 0; i < 30; ++i) pace.add(pair(i * 10ms, i < 20 ? 10ms : 1ms, 2ms));
-  EXPECT_EQ(pace.counts(PaceTest::kSlower).s, 0U);  // the second is not over
-  pace.close(kFirstSecond + 1s);
+  for (int i = 0; i < 30; ++i) pace.add(pair(i * 300ms, i < 20 ? 10ms : 1ms, 2ms));
+  EXPECT_EQ(pace.counts(PaceTest::kSlower).s, 0U);  // ten seconds are not over
+  pace.close(kFirstSecond + 10s);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).s, 1U);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).f, 0U);
-  for (int i = 0; i < 30; ++i) pace.add(pair(1s + i * 10ms, i < 10 ? 10ms : 1ms, 2ms));
-  pace.close(kFirstSecond + 2s);
+  for (int i = 0; i < 30; ++i) pace.add(pair(10s + i * 300ms, i < 10 ? 10ms : 1ms, 2ms));
+  pace.close(kFirstSecond + 20s);
   EXPECT_EQ(pace.counts(PaceTest::kSlower).f, 1U);
 }
 
@@ -48,50 +48,126 @@ TEST(Pace, TheOriginalGetsTwiceAndFiveMilliseconds) {
   EXPECT_EQ(pace.counts(PaceTest::kSlower).plus, 1U);
 }
 
-TEST(Pace, ASlowCandidateIsProvenInUnderHalfAMinute) {
+// Twelve votes of one sign: E(12, 0) / 8 = 104 > 100.
+TEST(Pace, ASlowCandidateIsProvenInTwoMinutesAndNamedConstantBefore) {
   Pace pace;
-  for (int i = 0; i < 30; ++i) pace.add(pair(i * 1s, 30ms, 5ms));
-  pace.close(kFirstSecond + 31s);
+  const auto run = [&](int from, int to) {
+    for (int i = from; i < to; ++i) pace.add(pair(i * 1s, 30ms, 5ms));
+    pace.close(kFirstSecond + to * 1s);
+  };
+  run(0, 31);
+  EXPECT_TRUE(pace.always(PaceTest::kSlower, 30, 30s));
+  EXPECT_FALSE(pace.always(PaceTest::kErrors, 30, 30s));
+  run(31, 119);
+  EXPECT_LT(pace.log_evidence_weighted(PaceTest::kSlower), std::log(100.0));
+  run(119, 120);
   EXPECT_GT(pace.log_evidence_weighted(PaceTest::kSlower), std::log(100.0));
-  EXPECT_TRUE(pace.always_slower(30, 29s));
   EXPECT_LT(pace.log_evidence_weighted(PaceTest::kErrors), 0);
+  pace.add(pair(120s, 5ms, 5ms));
+  EXPECT_FALSE(pace.always(PaceTest::kSlower, 30, 30s));
 }
 
 TEST(Pace, FailuresOnBothSidesSayNothing) {
   Pace pace;
   PacePair both;
-  both.with_secondary = both.candidate_failed = both.control_failed = true;
+  both.with_secondary = true;
+  for (int i = 0; i < 12; ++i) pace.add(both);  // a secondary that can answer
+  both.candidate_failed = both.control_failed = true;
   for (int i = 0; i < 100; ++i) {
     both.time = kFirstSecond + i * 1s;
     pace.add(both);
   }
   pace.close(kFirstSecond + 200s);
   EXPECT_EQ(pace.counts(PaceTest::kErrors).s + pace.counts(PaceTest::kErrors).f, 0U);
-  EXPECT_EQ(pace.counts(PaceTest::kErrors).pairs, 100U);
+  EXPECT_EQ(pace.counts(PaceTest::kErrors).pairs, 112U);
 }
 
 TEST(Pace, TailIsAboveTheControlsOwnNinetyNinth) {
   Pace pace;
   for (int i = 0; i < 200; ++i) pace.add(pair(i * 1ms, 5ms, 5ms));
-  for (int s = 1; s <= 20; ++s) pace.add(pair(s * 1s, 50ms, 5ms));
-  pace.close(kFirstSecond + 30s);
-  EXPECT_EQ(pace.counts(PaceTest::kTail).plus, 20U);
-  EXPECT_EQ(pace.counts(PaceTest::kTail).s, 2U);  // at 1 s and at 11 s
+  for (int s = 1; s <= 80; ++s) pace.add(pair(s * 1s, 50ms, 5ms));
+  pace.close(kFirstSecond + 90s);
+  EXPECT_EQ(pace.counts(PaceTest::kTail).plus, 80U);
+  EXPECT_EQ(pace.counts(PaceTest::kTail).s, 2U);  // 1 s to 11 s, a rest, 71 s to 81 s
 }
 
-TEST(Pace, AStallIsOneEvent) {
+class Failures {
+ public:
+  // One pair a `step`, failing at the candidate's or the control's side.
+  Failures& until(Duration end, bool candidate, bool control, Duration step = 100ms) {
+    for (; now_ < end; now_ += step) {
+      PacePair one;
+      one.with_secondary = true;
+      one.candidate_failed = candidate;
+      one.control_failed = control;
+      one.time = kFirstSecond + now_;
+      pace_.add(one);
+    }
+    pace_.close(kFirstSecond + now_);
+    return *this;
+  }
+  std::pair<std::uint64_t, std::uint64_t> votes() const {
+    return {pace_.counts(PaceTest::kErrors).s, pace_.counts(PaceTest::kErrors).f};
+  }
+
+ private:
+  Pace pace_;
+  Duration now_{};
+};
+using SF = std::pair<std::uint64_t, std::uint64_t>;
+
+TEST(Pace, AStallOfUpToAMinuteIsOneEvent) {
+  EXPECT_EQ(Failures().until(20s, false, false).until(29s, true, false).until(100s, false, false).votes(), SF(1, 0));
+  EXPECT_EQ(Failures().until(20s, false, false).until(80s, true, false).until(200s, false, false).votes(), SF(1, 0));
+  // Both at once, and one a little longer: one event, whose majority is who began.
+  EXPECT_EQ(Failures().until(20s, true, false).until(50s, true, true).until(70s, false, true)
+                .until(200s, false, false).votes(), SF(1, 0));
+}
+
+TEST(Pace, OnceBothAreCalmTheNextEventCounts) {
+  Failures failures;
+  for (int i = 0; i < 5; ++i) {
+    failures.until((i * 30 + 5) * 1s, true, false).until((i * 30 + 30) * 1s, false, false);
+  }
+  EXPECT_EQ(failures.votes(), SF(5, 0));
+  // Ten seconds of silence are calm only if enough was asked.
+  Failures rare;
+  for (int i = 0; i < 4; ++i) rare.until((i * 30 + 5) * 1s, true, false, 1s).until((i * 30 + 30) * 1s, false, false, 1s);
+  EXPECT_EQ(rare.votes(), SF(2, 0));
+}
+
+TEST(Pace, WhatLastsVotesOnceInSeventySeconds) {
+  EXPECT_EQ(Failures().until(700s, true, false).votes(), SF(10, 0));
+}
+
+TEST(Pace, AfterARestartAStallUnderWayDoesNotVoteAgain) {
   Pace pace;
   PacePair failing;
-  failing.with_secondary = true;
-  for (int s = 0; s < 60; ++s) {
-    failing.time = kFirstSecond + s * 1s;
-    failing.candidate_failed = s < 9;              // 9 s of failures
-    failing.control_failed = s >= 30 && s < 39;  // and the other side's
-    pace.add(failing);
-  }
-  pace.close(kFirstSecond + 100s);
+  failing.with_secondary = failing.candidate_failed = true;
+  const auto run = [&](Pace& on, int from, int to) {
+    for (int s = from; s < to; ++s) {
+      failing.time = kFirstSecond + s * 1s;
+      on.add(failing);
+    }
+    on.close(kFirstSecond + to * 1s);
+  };
+  run(pace, 0, 15);
   EXPECT_EQ(pace.counts(PaceTest::kErrors).s, 1U);
-  EXPECT_EQ(pace.counts(PaceTest::kErrors).f, 1U);
+  Pace again;
+  again.restore(pace.to_text());
+  run(again, 20, 79);
+  EXPECT_EQ(again.counts(PaceTest::kErrors).s, 1U);
+  run(again, 80, 91);
+  EXPECT_EQ(again.counts(PaceTest::kErrors).s, 2U);
+}
+
+// A secondary that is down is no control: what it does not answer tells nothing.
+TEST(Pace, ASecondaryThatNeverAnsweredDoesNotSpeak) {
+  Pace pace;
+  PacePair down;
+  down.with_secondary = down.control_failed = true;
+  for (int i = 0; i < 50; ++i) pace.add(down);
+  EXPECT_FALSE(pace.with_secondary());
 }
 
 TEST(Pace, SurvivesTheWayThroughText) {
@@ -101,7 +177,7 @@ TEST(Pace, SurvivesTheWayThroughText) {
   Pace read;
   read.restore(pace.to_text());
   EXPECT_EQ(read.to_text(), pace.to_text());
-  EXPECT_EQ(read.counts(PaceTest::kSlower).s, 30U);
+  EXPECT_EQ(read.counts(PaceTest::kSlower).s, 3U);
 }
 
 TEST(Histogram, PercentilesAreWithinThreePercent) {

@@ -238,6 +238,118 @@ TEST(Errors, ADeadCandidateFailsItIsNeverSilence) {
   EXPECT_EQ((*results)->diff(diffs[0].id)->error, "connect");
 }
 
+// One in five of the candidate's answers never comes, beside a secondary that is well.
+TEST(Errors, OfTheCandidateAloneFailItAlsoBesideASecondary) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    Made made("GET", "/users/" + std::to_string(i), kStart + i * 100ms, i + 1);
+    made.candidate({}).secondary({});
+    if (i % 5 == 0) made.candidate_fails(http::AnswerError::kReset);
+    (*results)->add(std::move(made.comparison));
+  }
+  const VerdictAnswer answer = (*results)->verdict("", {}, {});
+  EXPECT_EQ(answer.verdict, "fail");
+  EXPECT_THAT(answer.reasons, Contains(testing::HasSubstr("of 300 comparisons, only the candidate differed in 60")));
+}
+
+// The same on both sides is no difference, however many fail.
+TEST(Errors, OfBothSidesAlikeAreNoDifference) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    Made made("GET", "/users/" + std::to_string(i), kStart + i * 100ms, i + 1);
+    made.candidate({}).secondary({});
+    if (i % 10 == 0) made.candidate_fails(http::AnswerError::kTimeout);
+    if (i % 10 == 5) made.secondary_fails(http::AnswerError::kTimeout);
+    if (i % 10 == 7) made.candidate_fails(http::AnswerError::kTimeout).secondary_fails(http::AnswerError::kTimeout);
+    (*results)->add(std::move(made.comparison));
+    const std::string verdict = (*results)->verdict("", {}, {}).verdict;
+    if (i % 10 == 9) {
+      EXPECT_EQ(verdict, "inconclusive") << i;
+    }
+  }
+  EXPECT_THAT((*results)->verdict("", {}, {}).reasons,
+              Contains(testing::HasSubstr("only the candidate differed in 60, only the control in 60")));
+}
+
+// Nothing can be sent to it any more, so the secondary is not asked either: never silence.
+TEST(Errors, AnOpenCircuitAfterAGoodStartFails) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    Made made("GET", "/users/" + std::to_string(i), kStart + i * 100ms, i + 1);
+    made.candidate({}).secondary({});
+    if (i >= 200) {
+      made.candidate_fails(http::AnswerError::kCircuitOpen);
+      made.comparison.secondary.reset();
+    }
+    (*results)->add(std::move(made.comparison));
+  }
+  EXPECT_EQ((*results)->verdict("", {}, {}).verdict, "fail");
+}
+
+TEST(Errors, ADeadSecondaryLeavesNoControlAndNoErrors) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    Made made("GET", "/users/" + std::to_string(i), kStart + i * 100ms, i + 1);
+    made.candidate({}).secondary_fails(http::AnswerError::kCircuitOpen);
+    (*results)->add(std::move(made.comparison));
+  }
+  EXPECT_EQ((*results)->verdict("", {}, {}).verdict, "pass");
+  EXPECT_EQ((*results)->endpoints("", "", 10).rows[0].outcomes.at("error"), 0U);
+}
+
+class Repeats : public testing::Test {
+ protected:
+  void SetUp() override {
+    ResultsOptions options = one_service();
+    options.services[0].noise.resend = true;
+    results_ = std::move(*Results::open(options));
+  }
+  std::vector<Repeat> compared(const std::string& method, std::vector<diff::Difference> found, std::uint64_t n) {
+    Made made(method, "/users/" + std::to_string(n), kStart + n * 1s, n);
+    made.candidate(std::move(found));
+    made.comparison.exchange.request.method = method;
+    made.comparison.exchange.request.target = made.comparison.target;
+    made.comparison.candidate->response.body.bytes = "first";
+    made.comparison.shard = 3;
+    results_->add(std::move(made.comparison));
+    return results_->take_repeats();
+  }
+  std::unique_ptr<Results> results_;
+};
+
+TEST_F(Repeats, AskTheCandidateTwiceWhereSomethingDiffersAndNobodyElseKnows) {
+  EXPECT_THAT(compared("GET", {}, 1), IsEmpty());
+  EXPECT_THAT(compared("POST", {differs("$.n", Kind::kValue, "1", "2")}, 2), IsEmpty());
+  const auto wanted = compared("GET", {differs("$.n", Kind::kValue, "1", "2")}, 3);
+  ASSERT_EQ(wanted.size(), 1U);
+  EXPECT_EQ(wanted[0].exchange.request.target, "/users/3");
+  EXPECT_EQ(wanted[0].exchange.original->body.bytes, "first");
+  EXPECT_EQ(wanted[0].shard, 3U);
+  EXPECT_THAT(results_->take_repeats(), IsEmpty());
+}
+
+TEST_F(Repeats, ShowWhatIsNoiseAndNeverMakeTheVerdictPass) {
+  for (std::uint64_t n = 1; n <= 300; ++n) {
+    const auto id = std::to_string(n);
+    const auto wanted = compared("GET", {differs("$.n", Kind::kValue, id, "x" + id),
+                                         differs("$.total", Kind::kValue, "1" + id, "2" + id)}, n);
+    for (const Repeat& one : wanted) {
+      results_->add_repeat(one, all_of({differs("$.n", Kind::kValue, "x" + id, "y" + id)}));
+    }
+  }
+  const auto fields = results_->fields(results_->endpoints("", "", 1).rows[0].id, "", 10)->rows;
+  ASSERT_EQ(fields.size(), 2U);
+  EXPECT_EQ(fields[0].verdict, "noise");
+  EXPECT_THAT(fields[0].explain, testing::HasSubstr("the candidate's second answer"));
+  EXPECT_EQ(fields[0].raw, 300U);
+  EXPECT_EQ(fields[1].verdict, "insufficient");
+  EXPECT_EQ(results_->verdict("", {}, {}).verdict, "fail");  // $.total: no control, each counts
+}
+
 TEST(Epoch, AnotherCandidateStartsAnewButMetricsNeverGoBack) {
   auto results = Results::open(one_service());
   ASSERT_TRUE(results);

@@ -96,6 +96,15 @@ TEST(Patterns, CanonicalResourceWinsOverAll) {
   EXPECT_EQ(table->at(table->resolve("GET", "/x", "checkout")).name, "checkout");
 }
 
+TEST(Patterns, ANameThatReadsLikeAPathIsThatPathsRoute) {
+  auto table = RouteTable::make({.patterns = {"/people/*;/users/{id}"}});
+  ASSERT_TRUE(table);
+  const RouteIndex learned = table->resolve("GET", "/users/7", "");
+  EXPECT_EQ(table->resolve("GET", "/anything", "/users/{id}"), learned);
+  EXPECT_EQ(table->resolve("GET", "/people/ann", ""), learned);
+  EXPECT_NE(table->resolve("POST", "/anything", "/users/{id}"), learned);
+}
+
 TEST(Patterns, SayWhatIsWrongWithThem) {
   EXPECT_FALSE(RouteTable::make({.patterns = {"/users/:id"}}));
   EXPECT_FALSE(RouteTable::make({.patterns = {"/users/(;x"}}));

@@ -56,6 +56,7 @@ class StoreTest : public testing::Test {
   std::unique_ptr<Results> open(const std::string& epoch = "") {
     ResultsOptions options = one_service();
     options.store.data_dir = dir_.path();
+    options.store.max_age = std::chrono::hours(24 * 3650);  // our times are of no particular day
     options.services[0].epoch = epoch;
     auto opened = Results::open(options);
     EXPECT_TRUE(opened);
@@ -189,6 +190,42 @@ TEST_F(StoreTest, ForgettingIsKeptToo) {
   EXPECT_TRUE(again->diffs({}).rows.empty());
 }
 
+std::string query(const std::string& file, const char* sql) {
+  sqlite3* db = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  EXPECT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_prepare_v2(db, sql, -1, &statement, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+  EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+  const std::string text = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return text;
+}
+
+// Words in a place that turns out to be a value, flushed before and after that is known.
+TEST_F(StoreTest, ARouteThatIsMergedTakesAllItsRowsAlong) {
+  {
+    const auto results = open();
+    for (int n = 0; n < 78; ++n) {
+      const std::string word{static_cast<char>('a' + n / 26), static_cast<char>('a' + n % 26), 'x'};
+      results->add(Made("GET", "/users/" + word, kStart + n * 1s, static_cast<std::uint64_t>(n) + 1)
+                       .candidate({differs("$.email", Kind::kMissing, "\"e\"", "")})
+                       .secondary({})
+                       .comparison);
+      if (n == 40) {
+        ASSERT_TRUE(results->flush());
+      }
+    }
+    ASSERT_TRUE(results->flush());
+  }
+  EXPECT_EQ(query(database(), "SELECT group_concat(DISTINCT route) FROM routes"), "/users/{id}");
+  EXPECT_EQ(query(database(), "SELECT group_concat(DISTINCT route) FROM paths"), "/users/{id}");
+  EXPECT_EQ(query(database(), "SELECT group_concat(DISTINCT route) FROM buckets"), "/users/{id}");
+  EXPECT_EQ(query(database(), "SELECT group_concat(DISTINCT route) FROM samples"), "/users/{id}");
+  EXPECT_EQ(query(database(), "SELECT sum(n) FROM buckets"), "78");
+  EXPECT_EQ(exchanges(*open()), 78U);
+}
+
 TEST_F(StoreTest, AnOlderSchemaIsBroughtUpToDate) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
@@ -203,6 +240,42 @@ TEST_F(StoreTest, AnOlderSchemaIsBroughtUpToDate) {
   EXPECT_EQ(exchanges(*results), 7U);
   visit(*results, 3);
   EXPECT_TRUE(results->flush());
+}
+
+// As version 3 wrote it: counts, a latch and samples go on; hashes of values and of requests go.
+TEST_F(StoreTest, WhatVersionThreeKeptGoesOnWithoutItsHashes) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
+  const std::string sql =
+      std::string(Database::schema_step(1)) + Database::schema_step(2) + Database::schema_step(3) +
+      "PRAGMA user_version = 3;"
+      "INSERT INTO services VALUES('shop', '', 5, 3, '0 0 500 0 0 0 0 0 0 0 0 0 ', '400 1 2 3 4', '/users\n');"
+      "INSERT INTO routes VALUES('shop', 'GET', '/users/{id}', 40, 40, 0, 0, 0, 0, '40 7 0 0 0 0 0 0 ',"
+      " '400 9 9 9 9', '', '', '', '0 0 0 0 28 0 0 12 0 1 0 0 ', '');"
+      "INSERT INTO paths VALUES('shop', 'GET', '/users/{id}', 0, '$.email', 3, 1, '0 0 12 0 12 0 2 ',"
+      " '9 0 0 12 0 12 40 2 ', '987654321987 55 77 ', '1234567890123 4 ');"
+      "INSERT INTO samples VALUES(1, 'shop', 'GET', '/users/{id}', 9, '0 1 0 0 ', '{}');";
+  char* why = nullptr;
+  ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &why), SQLITE_OK) << why;
+  sqlite3_close(db);
+  {
+    const auto results = open();
+    ASSERT_TRUE(results->health().ok) << results->health().why_not;
+    EXPECT_EQ(exchanges(*results), 40U);
+    ASSERT_EQ(results->findings("").size(), 1U);
+    EXPECT_EQ(results->findings("")[0].path, "$.email");
+    EXPECT_EQ(results->verdict("", {}, {}).verdict, "fail");
+    visit(*results, 3);
+    EXPECT_TRUE(results->flush());
+  }
+  EXPECT_EQ(exchanges(*open()), 43U);
+  for (const auto& file : fs::directory_iterator(dir_.path())) {
+    std::ifstream in(file.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    for (const char* hash : {"987654321987", "1234567890123"}) {
+      EXPECT_EQ(bytes.find(hash), std::string::npos) << file.path();
+    }
+  }
 }
 
 TEST_F(StoreTest, ANewerSchemaIsLeftAlone) {

@@ -61,7 +61,24 @@ struct Made {
   Made& secondary(std::vector<diff::Difference> differences, Duration time = 2ms) {
     compared().control = all_of(std::move(differences));
     comparison.secondary = answer(200, time);
-    comparison.secondary_speaks = true;
+    comparison.secondary_asked = comparison.secondary_speaks = true;
+    return *this;
+  }
+  // No answer at all, of either.
+  Made& candidate_fails(http::AnswerError error) {
+    comparison.ending = ShadowError{error};
+    comparison.candidate_status = 0;
+    comparison.candidate = http::Answer{};
+    comparison.candidate->error = error;
+    comparison.secondary_speaks = false;
+    return *this;
+  }
+  Made& secondary_fails(http::AnswerError error) {
+    comparison.secondary_asked = true;
+    comparison.secondary_speaks = false;
+    comparison.secondary = http::Answer{};
+    comparison.secondary->error = error;
+    if (auto* both = std::get_if<Compared>(&comparison.ending)) both->control.reset();
     return *this;
   }
   Made& candidate_takes(Duration time) {

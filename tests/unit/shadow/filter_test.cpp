@@ -199,6 +199,26 @@ TEST(Filter, NeverSendsWhatIsAlreadyAShadow) {
   EXPECT_EQ(name_of(filter_of(options).decide_resend(exchange.request)), "own_traffic");
 }
 
+// noise.resend: whatever the rules allow once, only safe methods go twice, and under the rate.
+TEST(Filter, RepeatsOnlyWhatIsSafe) {
+  SelectOptions options;
+  options.allow_side_effects = true;
+  Filter filter = filter_of(options);
+  const auto repeated = [&](const http::Exchange& one) { return name_of(filter.decide_repeat(one.request, Time{})); };
+  EXPECT_EQ(repeated(exchange_of("GET", "/users/1")), "send");
+  EXPECT_EQ(repeated(exchange_of("OPTIONS", "/users/1")), "send");
+  EXPECT_EQ(repeated(exchange_of("POST", "/users/1")), "method");
+  EXPECT_EQ(repeated(exchange_of("GET", "/logout")), "path");
+  http::Exchange overridden = exchange_of("GET", "/users/1");
+  overridden.request.headers.append("X-HTTP-Method-Override", "DELETE");
+  EXPECT_EQ(repeated(overridden), "method");
+  options.rate = 1;
+  filter = filter_of(options);
+  std::size_t sent = 0;
+  for (int i = 0; i < 100; ++i) sent += repeated(exchange_of("GET", "/")) == "send" ? 1 : 0;
+  EXPECT_LT(sent, 10U);
+}
+
 TEST(Filter, HeaderConditionsMustAllHold) {
   SelectOptions options;
   options.headers = {{"Host", "^shop\\.", false}, {"User-Agent", "bot", true}};
