@@ -3,7 +3,7 @@
 set -eu
 tables=$(mktemp)
 trap 'rm -f "$tables" "$tables.new"' EXIT
-"$1" "${3:-400}" > "$tables"
+"$1" "${3:-100}" > "$tables"
 awk -v tables="$tables" '
   /^<!-- tables: end -->/ { inside = 0 }
   !inside { print }
