@@ -15,15 +15,17 @@ namespace shadowtap::http {
 namespace {
 
 constexpr std::size_t kBlock = 64 << 10;
+constexpr std::size_t kFirstBlock = 1 << 10;  // of a gzip member, since there may be 50,000
 constexpr std::size_t kMaxCodings = 4;
 // RFC 9659: zstd as a content coding has a window of at most 8 MiB.
 constexpr int kZstdWindowLog = 23;
 
-// The next piece of `out` to write into: at most kBlock, and one byte past `max`, so that
+// The next piece of `out` to write into: at most a block, and one byte past `max`, so that
 // reaching the bound and passing it can be told apart.
 struct Room {
-  Room(std::string& into, std::size_t max) : out(into), before(into.size()) {
-    out.resize(std::min(before + kBlock, max + 1));
+  Room(std::string& into, std::size_t max, std::size_t block = kBlock)
+      : out(into), before(into.size()) {
+    out.resize(std::min(before + block, max + 1));
   }
   std::uint8_t* data() { return reinterpret_cast<std::uint8_t*>(out.data()) + before; }
   std::size_t size() const { return out.size() - before; }
@@ -51,17 +53,16 @@ struct Inflater {
 };
 
 // One zlib, gzip or raw stream. `rest` becomes what follows it.
-Decoding inflate_one(int window_bits, std::string_view& rest, std::string& out,
+Decoding inflate_one(Inflater& inflater, std::string_view& rest, std::string& out,
                      std::size_t max) {
-  Inflater inflater(window_bits);
   if (!inflater.ok) return Decoding::kCorrupt;
   z_stream& z = inflater.stream;
   int result = Z_OK;
-  while (result == Z_OK) {
+  for (std::size_t block = kFirstBlock; result == Z_OK; block = std::min(2 * block, kBlock)) {
     const auto given = static_cast<uInt>(std::min<std::size_t>(rest.size(), 1U << 30));
     z.next_in = const_cast<Bytef*>(begin_of(rest));  // zlib does not write to it
     z.avail_in = given;
-    Room room(out, max);
+    Room room(out, max, block);
     z.next_out = room.data();
     z.avail_out = static_cast<uInt>(room.size());
     const uInt offered = z.avail_out;
@@ -77,10 +78,11 @@ Decoding inflate_one(int window_bits, std::string_view& rest, std::string& out,
 // RFC 1952 section 2.2: members may follow one another. What follows and is no member is
 // padding, as gzip itself takes it.
 Decoding gunzip(std::string_view bytes, std::string& out, std::size_t max) {
-  constexpr int kGzipOnly = 16 + MAX_WBITS;
+  Inflater gzip(16 + MAX_WBITS);
   do {
-    const Decoding outcome = inflate_one(kGzipOnly, bytes, out, max);
+    const Decoding outcome = inflate_one(gzip, bytes, out, max);
     if (outcome != Decoding::kDecoded) return outcome;
+    inflateReset(&gzip.stream);
   } while (bytes.substr(0, 2) == "\x1f\x8b");
   return Decoding::kDecoded;
 }
@@ -91,11 +93,13 @@ Decoding inflate_either(std::string_view bytes, std::string& out, std::size_t ma
                        ((begin_of(bytes)[0] << 8) | begin_of(bytes)[1]) % 31 == 0;
   std::string_view rest = bytes;
   if (wrapped) {
-    const Decoding outcome = inflate_one(MAX_WBITS, rest, out, max);
+    Inflater wrapper(MAX_WBITS);
+    const Decoding outcome = inflate_one(wrapper, rest, out, max);
     if (outcome != Decoding::kCorrupt || !out.empty()) return outcome;
   }
   rest = bytes;
-  return inflate_one(-MAX_WBITS, rest, out, max);
+  Inflater raw(-MAX_WBITS);
+  return inflate_one(raw, rest, out, max);
 }
 
 Decoding unbrotli(std::string_view bytes, std::string& out, std::size_t max) {

@@ -75,6 +75,15 @@ TEST(Decode, ABombStopsAtTheBound) {
   }
 }
 
+TEST(Decode, ManyMembersOfNothingAreNothing) {
+  const std::string_view member("\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0", 20);
+  std::string body;
+  for (int i = 0; i < 50'000; ++i) body += member;
+  const DecodedBody decoded = decode_body("gzip", body, 1 << 20);
+  EXPECT_EQ(decoded.outcome, Decoding::kDecoded);
+  EXPECT_EQ(decoded.bytes, "");
+}
+
 TEST(Decode, ExactlyTheBoundIsNotTooLarge) {
   const std::string text(1000, 'x');
   EXPECT_EQ(decode_body("gzip", gzipped(text), 1000).outcome, Decoding::kDecoded);
