@@ -76,7 +76,7 @@ string frame_of(const Packet& packet, const Link& link) {
 
 void write_capture(const string& path, const std::vector<Packet>& packets, const Link& link) {
   const Link used = link.before_ip.empty() && link.type == 1 ? all_links().front() : link;
-  pcap_t* const handle = pcap_open_dead(used.type, 65535);
+  pcap_t* const handle = pcap_open_dead(used.type, 262144);
   pcap_dumper_t* const file = pcap_dump_open(handle, path.c_str());
   ASSERT_NE(file, nullptr) << pcap_geterr(handle);
   for (const Packet& packet : packets) {

@@ -87,6 +87,17 @@ TEST_F(Listing, TextSaysWhereARequestIs) {
                           "10.0.0.1:40000 GET /c - request=0B lost: end of input\n"));
 }
 
+// Offload makes frames far larger than any MTU.
+TEST_F(Listing, FramesOf64KiBAreReadWhole) {
+  Wire wire;
+  wire.mss = 65000;
+  wire.handshake().client("GET /a HTTP/1.1\r\n\r\n");
+  wire.server("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x'));
+  const auto lines = list(wire.packets, files::ListFormat::kJson);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(json::parse(lines[0]).as_object().at("response_body_bytes"), 200'000);
+}
+
 TEST_F(Listing, WhatIsNoExchangeHasALineToo) {
   Wire wire;
   wire.handshake().client("\x16\x03\x01junk");
