@@ -149,7 +149,8 @@ void Conversation::server_bytes(const Bytes& bytes) {
   server_seen_ = end_of(bytes);
   if (sync_ == Sync::kSeeking) {
     if (looks_like_upgrade(bytes)) return stop(ConversationEvent::kUpgraded);
-    if (!is_interim(bytes)) dropped(Side::kServer, looks_like_response(bytes));
+    if (unanswered_ && final_answer_.seen_in(bytes.bytes, bytes.starts_segment)) unanswered_ = false;
+    dropped(Side::kServer, looks_like_response(bytes));
   } else if (!held_server_.empty()) {
     hold(held_server_, bytes);
   } else {

@@ -40,6 +40,7 @@
 #include <vector>
 
 #include "agent/base/counter.h"
+#include "agent/http/final_answer.h"
 #include "agent/http/message_parser.h"
 #include "agent/http/parser_pool.h"
 #include "agent/http/sink.h"
@@ -195,7 +196,6 @@ class Conversation {
   bool looks_like_tls(const Bytes& bytes) const;
   bool looks_like_response(const Bytes& bytes) const;
   bool looks_like_upgrade(const Bytes& bytes) const;
-  bool is_interim(const Bytes& bytes) const;
   bool speaks_first(const Bytes& bytes) const;
   bool refused_expectation(const Bytes& bytes) const;
   bool answers_nothing(const Bytes& bytes) const;
@@ -204,6 +204,7 @@ class Conversation {
   // `last` sent what broke it; after a client's bytes an answer may be outstanding.
   void out_of_step(const char* why, Side last);
   void dropped(Side side, bool message);
+  void expect_answer();
   void forget_client(const char* why);
   void lose_pending(OriginalLoss loss, const char* detail);
   void lose_unconfirmed(const char* detail);
@@ -233,6 +234,8 @@ class Conversation {
   std::uint32_t interim_ = 0;
   Sync sync_;
   Side last_dropped_ = Side::kNone;  // while seeking: whose bytes came last
+  FinalAnswer final_answer_;
+  bool unanswered_ = false;    // while seeking: no final answer since the client's
   bool head_told_ = false;     // request_ stands in pending_
   bool forgetful_ = false;     // the client's stream is lost: only what is pending is read
   bool unreadable_ = false;    // a request was: what the server takes it for is unknown

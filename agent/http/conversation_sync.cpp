@@ -51,12 +51,12 @@ bool Conversation::looks_like_message(const Bytes& bytes) const {
 }
 
 // A request begins here, the client had then received all that the server sent, and the
-// server has spoken since the client's last bytes that we could not follow: before that,
+// server has answered the client's last bytes that we could not follow: before that,
 // what looks like a request may be the body of one. A client that was seen to pipeline must
 // have been quiet as well.
 bool Conversation::quiet_point(const Bytes& bytes) const {
   if (bytes.acknowledged != server_seen_) return false;
-  if (last_dropped_ == Side::kClient) return false;
+  if (unanswered_) return false;
   if (pipelines_ && bytes.time - last_ < context_.options.quiet) return false;
   return bytes.starts_segment && looks_like_request(bytes.bytes) != Looks::kNo;
 }
@@ -64,12 +64,17 @@ bool Conversation::quiet_point(const Bytes& bytes) const {
 // A turn of bytes that belong to no exchange. Two messages in one turn: a client that
 // pipelines.
 void Conversation::dropped(Side side, bool message) {
+  if (side == Side::kClient) expect_answer();
   if (std::exchange(last_dropped_, side) == side) {
     pipelines_ = pipelines_ || message;
     return;
   }
   if (side == Side::kClient) unpaired_request("out of step");
   if (side == Side::kServer) unpaired_response("no request seen");
+}
+
+void Conversation::expect_answer() {
+  if (!std::exchange(unanswered_, true)) final_answer_ = {};
 }
 
 // RFC 8446 section 5.1: content type 20 to 23, legacy version 3.0 to 3.4.
@@ -87,18 +92,6 @@ bool Conversation::looks_like_response(const Bytes& bytes) const {
 
 bool Conversation::looks_like_upgrade(const Bytes& bytes) const {
   return bytes.starts_segment && bytes.bytes.substr(0, 12) == "HTTP/1.1 101";
-}
-
-// Nothing but 1xx: the client may go on with the request that it had begun.
-bool Conversation::is_interim(const Bytes& bytes) const {
-  static constexpr std::string_view kEnd = "\r\n\r\n";
-  std::string_view rest = bytes.bytes;
-  while (bytes.starts_segment && rest.size() > 9 && rest.substr(0, 7) == "HTTP/1." && rest[9] == '1') {
-    const std::size_t end = rest.find(kEnd);
-    if (end == std::string_view::npos) return true;
-    rest.remove_prefix(end + kEnd.size());
-  }
-  return rest.empty();
 }
 
 // The server had received nothing yet of what it would answer.
@@ -164,7 +157,9 @@ void Conversation::out_of_step(const char* why, Side last) {
   held_ = 0;
   // Unknown whether the server took up the offer: then nothing after it need be HTTP.
   sync_ = tunnel || unreadable_ ? Sync::kStopped : Sync::kSeeking;
-  last_dropped_ = amid_request ? Side::kClient : last;
+  last_dropped_ = last;
+  unanswered_ = false;
+  if (amid_request || last == Side::kClient) expect_answer();
   forgetful_ = said_close_ = false;
 }
 
@@ -190,7 +185,10 @@ void Conversation::forget_client(const char* why) {
 void Conversation::client_gap(std::int64_t from, std::int64_t to, Time time) {
   last_ = time;
   client_seen_ = to;
-  if (sync_ == Sync::kSeeking) last_dropped_ = Side::kClient;
+  if (sync_ == Sync::kSeeking) {
+    last_dropped_ = Side::kClient;
+    expect_answer();
+  }
   if (stopped() || forgetful_ || sync_ == Sync::kSeeking) return;
   const auto missing = static_cast<std::uint64_t>(to - from);
   if (!request_ || request_->can_skip() < missing) return forget_client("gap");

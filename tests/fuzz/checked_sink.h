@@ -28,7 +28,14 @@ class CheckedSink final : public http::ExchangeSink {
     require(open_.erase(id) == 1);
   }
   void unpaired(const char*, const char*) override {}
+  bool needs_rest_of_request() override { return needs_rest; }
+  bool needs_rest_of_original(http::ExchangeId id) override {
+    require(open_.contains(id));
+    return needs_rest;
+  }
   bool nothing_open() const { return open_.empty(); }
+
+  bool needs_rest = true;
 
  private:
   std::set<http::ExchangeId> open_;

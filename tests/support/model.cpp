@@ -43,7 +43,9 @@ std::string Model::body_text() {
   static const char* const kTraps[] = {"0\r\n\r\n", "GET /trap HTTP/1.1\r\n\r\n",
                                        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "\r\n\r\n"};
   std::string out = text(below(chance(10) ? 6000 : 60));
-  if (options_.traps && chance(30)) out.insert(below(out.size() + 1), kTraps[below(4)]);
+  if (options_.traps && chance(30)) {
+    out.insert(chance(30) ? 0 : below(out.size() + 1), kTraps[below(4)]);
+  }
   if (chance(10)) out += std::string(below(20), '\0');
   return out;
 }
@@ -87,8 +89,15 @@ ModelExchange Model::exchange(const std::string& id, bool last) {
     headers += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     normal += "Content-Length: " + std::to_string(body.size()) + "\n";
   }
+  const bool waits = !framed.empty() && chance(15);
+  if (waits) {
+    headers += "Expect: 100-continue\r\n";
+    normal += "Expect: 100-continue\n";
+  }
   e.request_bytes = (chance(5) ? "\r\n" : "") + method + " " + target + " HTTP/1.1\r\n" + headers +
-                    "\r\n" + framed;
+                    "\r\n";
+  if (waits) e.waits_at = e.request_bytes.size();
+  e.request_bytes += framed;
   e.request = method + " " + target + "\n" + normal + "\n" + body + "\n" + trailers;
   answer(e, id, method, last);
   return e;
@@ -141,7 +150,7 @@ void Model::play(ModelConnection& connection) {
     asking = asked < exchanges.size() &&
              (outstanding == 0 || (may_pipeline && outstanding < 4 && chance(40)));
     if (asking) {
-      wire.client(exchanges[asked++].request_bytes);
+      ask(wire, exchanges[asked++], outstanding == 0);
     } else {
       wire.server(exchanges[answered++].response_bytes);
     }
@@ -150,6 +159,18 @@ void Model::play(ModelConnection& connection) {
   if (closes || chance(60)) wire.server_fin().client_fin();
   else if (chance(50)) wire.client_rst();
   connection.packets = std::move(wire.packets);
+}
+
+// Nobody waits for a 100 behind answers that are outstanding.
+void Model::ask(Wire& wire, const ModelExchange& exchange, bool alone) {
+  const std::string_view bytes = exchange.request_bytes;
+  if (!alone || exchange.waits_at == 0) {
+    wire.client(bytes);
+    return;
+  }
+  wire.client(bytes.substr(0, exchange.waits_at));
+  wire.server("HTTP/1.1 100 " + text(below(9)) + "\r\n\r\n");
+  wire.client(bytes.substr(exchange.waits_at));
 }
 
 void Model::disturb(std::vector<Packet>& packets) {

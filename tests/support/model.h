@@ -15,6 +15,7 @@ struct ModelExchange {
   std::string response;
   std::string request_bytes;
   std::string response_bytes;  // with interim answers
+  std::size_t waits_at = 0;  // of request_bytes: the client waits there for a 100
   bool closes = false;
 };
 
@@ -57,6 +58,7 @@ class Model {
   void answer(ModelExchange& exchange, const std::string& id, const std::string& method,
               bool last);
   void play(ModelConnection& connection);
+  void ask(Wire& wire, const ModelExchange& exchange, bool alone);
   void disturb(std::vector<Packet>& packets);
 
   std::mt19937_64 random_;

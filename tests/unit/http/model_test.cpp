@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "tests/support/model.h"
 #include "tests/support/recorder.h"
@@ -68,19 +69,48 @@ void expect_only_true_pairs(const Recorder& sink, const Model& model, std::uint6
   }
 }
 
-std::vector<Packet> without_some(const std::vector<Packet>& packets, std::mt19937_64& random,
-                                 std::size_t per_mille) {
-  std::vector<Packet> fewer;
+struct Lossy {
+  std::vector<Packet> packets;
+  std::set<std::uint16_t> hit;  // clients' ports
+};
+
+Lossy without_some(const std::vector<Packet>& packets, std::mt19937_64& random,
+                   std::size_t per_mille) {
+  Lossy fewer;
   std::size_t burst = 0;
   for (const Packet& packet : packets) {
     if (burst == 0 && random() % 1000 < per_mille) burst = 1 + random() % 4;
     if (burst > 0) {
       --burst;
+      fewer.hit.insert(packet.fields.flow.client.port);
       continue;
     }
-    fewer.push_back(packet);
+    fewer.packets.push_back(packet);
   }
   return fewer;
+}
+
+// sent = complete + lost: what was sent is told once or not at all, and all of it is complete
+// where the wire lost nothing.
+void expect_the_loss_law(const Recorder& sink, const Model& model,
+                         const std::set<std::uint16_t>& hit, std::uint64_t seed) {
+  std::map<std::string, const Seen*> told;
+  for (const auto& [id, seen] : sink.seen) {
+    const bool first = told.emplace(normal_form(seen.exchange.request), &seen).second;
+    ASSERT_TRUE(first) << "seed " << seed << ": told twice: " << seen.exchange.request.target;
+  }
+  std::size_t sent = 0, complete = 0, lost = 0;
+  for (const ModelConnection& connection : model.connections()) {
+    for (const ModelExchange& e : connection.exchanges) {
+      ++sent;
+      const auto found = told.find(e.request);
+      const bool whole = found != told.end() && found->second->exchange.original;
+      whole ? ++complete : ++lost;
+      ASSERT_TRUE(whole || hit.contains(connection.port)) << "seed " << seed << ": lost without loss";
+    }
+  }
+  ASSERT_EQ(complete + lost, sent);
+  ASSERT_EQ(complete, sink.complete()) << "seed " << seed << ": complete, but never sent";
 }
 
 // Batches only: where a request is outstanding at every moment and loss hid that, nothing
@@ -90,10 +120,11 @@ TEST(Model, WithLossEveryPairIsTrue) {
     Model model(seed, {.connections = 2, 
                        .pipelining = Pipelining::kBatches,
                        .disorder = seed % 2 == 0});
-    const auto packets = without_some(model.interleaved(), model.random(), 5 + seed % 150);
+    const Lossy lossy = without_some(model.interleaved(), model.random(), 5 + seed % 150);
     Recorder sink;
-    run(packets, sink);
+    run(lossy.packets, sink);
     expect_only_true_pairs(sink, model, seed);
+    expect_the_loss_law(sink, model, lossy.hit, seed);
     if (::testing::Test::HasFatalFailure()) return;
   }
 }
@@ -121,12 +152,12 @@ TEST(Model, LossCostsLittleMoreThanWhatItHit) {
   for (std::uint64_t seed = 1; seed <= kSeeds / 4; ++seed) {
     Model model(seed, {.connections = 4, .pipelining = Pipelining::kNone, .disorder = false});
     const auto all = model.interleaved();
-    const auto packets = without_some(all, model.random(), 5);
+    const Lossy lossy = without_some(all, model.random(), 5);
     Recorder sink;
-    run(packets, sink);
+    run(lossy.packets, sink);
     for (const auto& connection : model.connections()) sent += connection.exchanges.size();
     complete += sink.complete();
-    dropped += all.size() - packets.size();
+    dropped += all.size() - lossy.packets.size();
   }
   RecordProperty("sent", static_cast<int>(sent));
   RecordProperty("complete", static_cast<int>(complete));

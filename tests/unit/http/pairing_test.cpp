@@ -70,6 +70,10 @@ const std::vector<Case> kCases = {
       {'c', "get http://x/b?c=\xc3\xa9 HTTP/1.1\r\n\r\n"},
       {'s', "HTTP/1.1 520\r\nContent-Length: 0\r\n\r\n"}},
      {"QUERY /a {q} -> 499 []", "get http://x/b?c=\xc3\xa9 -> 520 []"}},
+    {"TheLongestMethod",
+     {{'c', "MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM /a HTTP/1.1\r\n\r\n"},
+      {'s', "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}},
+     {"MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM /a -> 200 []"}},
     {"UpgradeOfferedButRefused",
      {{'c', "GET /a HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"},
       {'s', "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA"},
@@ -196,6 +200,7 @@ TEST(PairingOddities, TlsHttp2AndJunkStopTheConnectionUnderTheirName) {
     http::ConversationEvent event;
   } const cases[] = {{std::string("\x16\x03\x01\x02\x00\x01", 6), http::ConversationEvent::kTls},
                      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", http::ConversationEvent::kHttp2},
+                     {std::string(33, 'M') + " / HTTP/1.1\r\n\r\n", http::ConversationEvent::kNotHttp},
                      {"\x01junk", http::ConversationEvent::kNotHttp}};
   for (const auto& c : cases) {
     Wire wire;
