@@ -5,7 +5,7 @@ namespace {
 
 // What comes in spite of the wish before the wish is repeated: another flow's may have
 // taken its place.
-constexpr std::uint8_t kAskAgain = 64;
+constexpr std::uint8_t kAskAgainPieces = 64;
 
 }  // namespace
 
@@ -120,7 +120,7 @@ std::size_t Connection::held_bytes() const {
 void Connection::half_data(Direction direction, const Piece& piece) {
   if (!reader_) return;
   if (reader_->done()) {
-    if (++unwanted_ >= kAskAgain) skip_for_ever();
+    if (++unwanted_ >= kAskAgainPieces) skip_for_ever();
     return;
   }
   reader_->data(direction, piece);

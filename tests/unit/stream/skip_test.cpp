@@ -19,11 +19,11 @@ using ::testing::ElementsAre;
 constexpr std::size_t kKept = 1000;
 constexpr std::size_t kLong = 300'000;
 
-std::string get(const std::string& target) { return "GET " + target + " HTTP/1.1\r\n\r\n"; }
-std::string ok(std::uint64_t length) {
+std::string asks(const std::string& target) { return "GET " + target + " HTTP/1.1\r\n\r\n"; }
+std::string answer(std::uint64_t length) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
 }
-std::string ok(const std::string& body) { return ok(body.size()) + body; }
+std::string answer(const std::string& body) { return answer(body.size()) + body; }
 
 // An assembly behind a tap that does what it is told at once.
 struct Tapped {
@@ -67,9 +67,9 @@ INSTANTIATE_TEST_SUITE_P(InitialSequenceNumber, Skip,
                          ::testing::Values(1U, 0x7fffff00U, 0xffffff00U, 0xfffc0000U));
 
 TEST_P(Skip, ALongAnswerIsCompleteAndTheNextOnePairs) {
-  wire_.handshake().client(get("/long")).server(ok(std::string(kLong, 'x')));
+  wire_.handshake().client(asks("/long")).server(answer(std::string(kLong, 'x')));
   const Time end = wire_.packets[wire_.packets.size() - 2].fields.time;
-  wire_.client(get("/b")).server(ok("B")).fins();
+  wire_.client(asks("/b")).server(answer("B")).fins();
   tapped_.plays(wire_.packets);
   ASSERT_EQ(tapped_.sink.complete(), 2U);
   EXPECT_LT(tapped_.copied, 2 * wire_.mss + 1000);
@@ -79,15 +79,15 @@ TEST_P(Skip, ALongAnswerIsCompleteAndTheNextOnePairs) {
   EXPECT_EQ(tapped_.exchange(1).response_last, end);
   EXPECT_EQ(tapped_.exchange(2).original->body.bytes, "B");
   ASSERT_EQ(tapped_.verdicts.size(), 1U);
-  const auto head = static_cast<std::uint32_t>(ok(std::uint64_t{kLong}).size());
+  const auto head = static_cast<std::uint32_t>(answer(std::uint64_t{kLong}).size());
   EXPECT_EQ(tapped_.verdicts[0].until, static_cast<std::uint32_t>(GetParam() + 77 + 1 + head + kLong - 1));
   EXPECT_EQ(tapped_.assembly->stream_counters().gaps.value(stream::GapCause::kCapture), 0U);
 }
 
 TEST_P(Skip, ALongUploadIsCompleteAndTheNextOnePairs) {
   const std::string post = "POST /up HTTP/1.1\r\nContent-Length: " + std::to_string(kLong) + "\r\n\r\n";
-  wire_.handshake().client(post + std::string(kLong, 'x')).server(ok("A"));
-  wire_.client(get("/b")).server(ok("B")).fins();
+  wire_.handshake().client(post + std::string(kLong, 'x')).server(answer("A"));
+  wire_.client(asks("/b")).server(answer("B")).fins();
   tapped_.plays(wire_.packets);
   ASSERT_EQ(tapped_.sink.complete(), 2U);
   EXPECT_LT(tapped_.copied, 2 * wire_.mss + 1000);
@@ -99,7 +99,7 @@ TEST_P(Skip, ALongUploadIsCompleteAndTheNextOnePairs) {
 TEST_P(Skip, TheWishIsNeverFartherThanSequenceNumbersCompare) {
   constexpr std::uint64_t kBody = 3ULL << 30;
   wire_.acks = false;
-  wire_.handshake().client(get("/huge")).server(ok(kBody) + std::string(kKept, 'x'));
+  wire_.handshake().client(asks("/huge")).server(answer(kBody) + std::string(kKept, 'x'));
   tapped_.plays(wire_.packets);
   std::uint64_t sent = kKept;
   std::size_t copied = 0;
@@ -123,7 +123,7 @@ TEST_P(Skip, AnAnswerThatEndsEarlyIsLostAtOnce) {
   for (const bool reset : {false, true}) {
     Wire wire(41000, GetParam(), GetParam());
     Tapped tapped;
-    wire.handshake().client(get("/a")).server(ok(std::string(kLong, 'x')).substr(0, kLong / 2));
+    wire.handshake().client(asks("/a")).server(answer(std::string(kLong, 'x')).substr(0, kLong / 2));
     reset ? wire.server_rst() : wire.server_fin();
     tapped.plays(wire.packets);
     EXPECT_EQ(tapped.sink.seen.at(1).lost, reset ? "reset" : "closed");
@@ -132,16 +132,16 @@ TEST_P(Skip, AnAnswerThatEndsEarlyIsLostAtOnce) {
 }
 
 TEST_P(Skip, ALostLastByteIsALostExchange) {
-  wire_.handshake().client(get("/a")).server(ok(std::string(kLong, 'x')));
+  wire_.handshake().client(asks("/a")).server(answer(std::string(kLong, 'x')));
   wire_.packets.erase(wire_.packets.end() - 2);
-  wire_.client(get("/b")).server(ok("B"));
+  wire_.client(asks("/b")).server(answer("B"));
   tapped_.plays(wire_.packets);
   EXPECT_EQ(tapped_.sink.seen.at(1).lost, "gap");
   EXPECT_EQ(tapped_.exchange(2).original->body.bytes, "B");
 }
 
 TEST_P(Skip, WhatTheTapCopiesAllTheSameIsReadAndTheWishRepeated) {
-  wire_.handshake().client(get("/a")).server(ok(std::string(4 << 20, 'x'))).fins();
+  wire_.handshake().client(asks("/a")).server(answer(std::string(4 << 20, 'x'))).fins();
   std::vector<net::FlowVerdict> verdicts;
   Assembly assembly(tapped_.options, tapped_.sink,
                     [&](const net::FlowVerdict& v) { verdicts.push_back(v); });
@@ -160,9 +160,9 @@ TEST(SkipNothing, WhereTheRestIsNeededOrItsEndUnknown) {
     bool hashed;
     std::string answer;
   } cases[] = {
-      {"compared", true, kKept, false, ok(body)},
-      {"hashed", false, kKept, true, ok(body)},
-      {"kept", false, kLong, false, ok(body)},
+      {"compared", true, kKept, false, answer(body)},
+      {"hashed", false, kKept, true, answer(body)},
+      {"kept", false, kLong, false, answer(body)},
       {"chunked", false, kKept, false,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n493e0\r\n" + body + "\r\n0\r\n\r\n"},
       {"until the end", false, kKept, false, "HTTP/1.1 200 OK\r\n\r\n" + body},
@@ -173,7 +173,7 @@ TEST(SkipNothing, WhereTheRestIsNeededOrItsEndUnknown) {
     tapped.options.parser.max_body_bytes = c.kept;
     tapped.options.parser.hash_bodies = c.hashed;
     Wire wire;
-    tapped.plays(wire.handshake().client(get("/a")).server(c.answer).server_fin().packets);
+    tapped.plays(wire.handshake().client(asks("/a")).server(c.answer).server_fin().packets);
     EXPECT_TRUE(tapped.verdicts.empty()) << c.name;
     ASSERT_EQ(tapped.sink.complete(), 1U) << c.name;
     const http::Body& read = tapped.exchange(1).original->body;
@@ -196,7 +196,7 @@ TEST(SkipModel, WhateverIsLeftOutTheExchangesAreTheSame) {
       sizes.emplace_back(below(2) * below(400'000), below(400'000));
       wire.client("POST /a HTTP/1.1\r\nContent-Length: " + std::to_string(sizes.back().first) +
                   "\r\n\r\n" + std::string(sizes.back().first, 'q'));
-      wire.server(ok(std::string(sizes.back().second, 'a')));
+      wire.server(answer(std::string(sizes.back().second, 'a')));
     }
     for (std::size_t i = 3; i + 1 < wire.packets.size(); ++i) {
       Packet& a = wire.packets[i];
