@@ -51,6 +51,8 @@ config::Config demo_config(const Shop& shop, const std::string& listen) {
   service.secondary = target(shadow::Role::kSecondary, shop.second_copy->port());
   service.select.side_effects = {{{"POST"}, "^/orders$"}};
   service.results.name = service.name;
+  // All of it shares one machine, so shadows do slow the original down here.
+  service.dispatch.guard = false;
   // Twenty seconds are enough to see that a path always differs; the default is thirty.
   service.results.noise.constant_time = 5s;
 
@@ -68,7 +70,8 @@ void introduce(const Shop& shop, const config::Config& config, const std::string
       "Users visit the original. The eBPF program on `lo` copies what they say and hear.\n\n",
       shop.original->port(), shop.second_copy->port(), shop.candidate->port());
   fmt::print("{}\n", what_is_sent(config.services.front(), config.limits));
-  fmt::print("noise.constant is 5s here (default 30s), so that a short demo can conclude\n");
+  fmt::print("noise.constant is 5s here (default 30s), so that a short demo can conclude, and the guard\n"
+             "is off, since users, services and agent share this machine\n");
   fmt::print("API: http://{0}   a page for people stands there too; try: curl http://{0}/api/v1/coverage\n\n", api);
   std::fflush(stdout);
 }
