@@ -217,7 +217,10 @@ api::Cost LiveControl::cost() const {
   api::Cost cost;
   cost.cpu_cores = cpu_.since_last();
   cost.rss_bytes = process_rss_bytes();
-  if (tap_ != nullptr) cost.ring_bytes = tap_->ring_bytes();
+  if (tap_ != nullptr) {
+    cost.ring_bytes = tap_->ring_bytes();
+    cost.bpf_ns_per_packet = tap_->ns_per_packet();
+  }
   return cost;
 }
 

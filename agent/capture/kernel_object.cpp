@@ -40,6 +40,9 @@ Error load_error(int number) {
   const std::string missing = missing_capabilities(false);
   if (!missing.empty())
     return errno_error("load the BPF program (run as root, or give " + missing + ")", code);
+  if (code == EPERM)
+    return errno_error("load the BPF program (the capabilities are there: a container's seccomp "
+                       "profile that knows no CAP_BPF refuses it)", code);
   if (code == EACCES || code == EINVAL)
     return errno_error("load the BPF program (this kernel's verifier refuses it; its words are "
                        "in the log at level debug)", code);
@@ -150,6 +153,20 @@ int KernelObject::program(HookPoint point, bool link_layer) const {
   if (point == HookPoint::kIngress)
     return bpf_program__fd(link_layer ? programs.shadowtap_ingress : programs.shadowtap_ingress_l3);
   return bpf_program__fd(link_layer ? programs.shadowtap_egress : programs.shadowtap_egress_l3);
+}
+
+double KernelObject::ns_per_run() const {
+  std::uint64_t ns = 0, runs = 0;
+  for (const HookPoint point : {HookPoint::kIngress, HookPoint::kEgress}) {
+    for (const bool link_layer : {true, false}) {
+      bpf_prog_info info{};
+      std::uint32_t size = sizeof info;
+      if (::bpf_obj_get_info_by_fd(program(point, link_layer), &info, &size)) continue;
+      ns += info.run_time_ns;
+      runs += info.run_cnt;
+    }
+  }
+  return runs == 0 ? 0 : static_cast<double>(ns) / static_cast<double>(runs);
 }
 
 std::size_t KernelObject::ring_bytes() const {

@@ -33,6 +33,9 @@ class KernelObject {
 
   MappedRing& ring(std::size_t shard) { return *rings_[shard]; }
   std::size_t ring_bytes() const;
+  // By the kernel's own clock, over all packets that our programs saw. 0 where
+  // kernel.bpf_stats_enabled is off: that costs every program on the host, so it is not ours.
+  double ns_per_run() const;
 
   Result<> exclude(const Endpoint& target);
   // Whether everything behind an interface is a pod, container or VM (DESIGN 3.4).

@@ -41,6 +41,7 @@ class LiveTap final : public Tap {
   PacketCounts packets() const override { return kernel_->packets(); }
   PacketCounts packets(std::size_t service) const override { return kernel_->packets(service); }
   std::size_t ring_bytes() const override { return kernel_->ring_bytes(); }
+  double ns_per_packet() const override { return kernel_->ns_per_run(); }
   void detach() override;
 
  private:

@@ -105,6 +105,7 @@ class Tap {
   virtual PacketCounts packets() const = 0;
   virtual PacketCounts packets(std::size_t service) const = 0;
   virtual std::size_t ring_bytes() const = 0;
+  virtual double ns_per_packet() const = 0;  // 0 unless kernel.bpf_stats_enabled is on
 
   virtual void detach() = 0;  // also in the destructor
 };

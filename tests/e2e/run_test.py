@@ -1,6 +1,7 @@
 """`shadowtap run` between real servers: nginx serves, HAProxy is the candidate."""
 
 import json
+import pathlib
 import re
 import signal
 import socket
@@ -147,6 +148,16 @@ services:
         self.assertIn("the candidate's second answer", fields()["$.n"]["explain"])
         self.assertNotEqual(fields()["$.price"]["verdict"], "noise")
         self.assertEqual(fields()["$.price"]["raw"], 40)
+
+    def test_the_kernels_own_time_is_shown_where_it_is_counted(self):
+        setting = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
+        self.addCleanup(setting.write_text, setting.read_text())
+        setting.write_text("1")
+        self.service.nginx(8080, SERVICE, "service")
+        agent = self.agent(candidate=None)
+        self.get("/same", 5)
+        agent.settled(5)
+        self.assertGreater(agent.get("/api/v1/impact")["cost"]["bpf_ns_per_packet"], 0)
 
     def test_ipv6_is_captured_and_sent(self):
         self.service.nginx(8080, SERVICE, "service", listen=("", "[::]:"))
