@@ -66,7 +66,7 @@ double summed(const std::string& page, const std::string& name, const std::strin
 
 TEST_F(CallsTest, OneScrapesRowsSumUpWhateverIsOnItsWay) {
   ServiceLedger& ledger = control.ledgers_[0];
-  ledger = {"orders", 20, 14, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 2, {}};
+  ledger = {"orders", 20, 14, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 2, {}, {}};
   ledger.unreported = {{"match", 2}, {"mismatch", 1}, {"not_compared", 5}};  // results know of 4 of 14
   const std::string page = call("GET", "/metrics").body;
   double parts = summed(page, "shadowtap_in_flight");

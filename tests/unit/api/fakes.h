@@ -57,7 +57,7 @@ class FakeControl : public Control {
     ServiceStatus orders;
     orders.name = "orders";
     orders.ports = {8080, 8081};
-    orders.attachments = {{"eth0", "ingress", "tcx"}};
+    orders.attachments = {{"eth0", "ingress", "tcx", ""}};
     shadow::TargetStatus candidate{};
     candidate.role = shadow::Role::kCandidate;
     candidate.name = "candidate";
@@ -67,7 +67,7 @@ class FakeControl : public Control {
     candidate.errors[static_cast<std::size_t>(http::AnswerError::kTimeout)] = 1;
     orders.targets = {candidate};
     services_ = {orders};
-    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1, {}}};
+    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1, {}, {}}};
   }
 
   std::string not_ready;

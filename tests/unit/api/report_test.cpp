@@ -18,7 +18,7 @@ Report one_service(const std::string& verdict) {
   service.verdict.compared = 40;
   service.verdict.alpha = 0.01;
   service.verdict.since = WallTime(std::chrono::seconds(1'700'000'000));
-  service.ledger = {"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1, {}};
+  service.ledger = {"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1, {}, {}};
   service.findings = {{"orders", "GET", "/a|b", "$.price", "value", "regression", 30, 40,
                        "<1>", "\x1b[31m2\xff", "30 of 40 & the control never"}};
   service.endpoints.emplace_back();

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr WallTime kStart{Duration(std::chrono::seconds(1'750'000'000))};
+constexpr WallTime kBegin{Duration(std::chrono::seconds(1'750'000'000))};
 
 double e(std::uint64_t s, std::uint64_t f) { return std::exp(log_evidence(s, f)); }
 
@@ -52,7 +52,7 @@ class Edge : public testing::Test {
     ControlCounts counts{.control = control, .candidate_only = s, .control_only = f, .s = s, .f = f, .index = index};
     counts.log_e = log_evidence(s, f);
     RoutePairs all;
-    all[static_cast<std::size_t>(control)] = {pairs, kStart};
+    all[static_cast<std::size_t>(control)] = {pairs, kBegin};
     return is_proven(record_, counts, all, options_);
   }
   PathRecord record_;
@@ -89,8 +89,8 @@ TEST_F(Edge, ConstantIsThirtyOfThirtyPairsOverThirtySeconds) {
   const auto constant = [&](std::uint32_t differing, std::uint64_t pairs, Duration over, Control control) {
     const ControlCounts counts{.control = control, .candidate_only = differing};
     RoutePairs all;
-    all[static_cast<std::size_t>(control)] = {pairs, kStart};
-    return is_constant(record_, counts, all, options_, kStart + over);
+    all[static_cast<std::size_t>(control)] = {pairs, kBegin};
+    return is_constant(record_, counts, all, options_, kBegin + over);
   };
   EXPECT_TRUE(constant(30, 30, 30s, Control::kSecondary));
   EXPECT_TRUE(constant(30, 30, 30s, Control::kProduction));
@@ -110,7 +110,7 @@ TEST_F(Edge, NoiseIsAControlThatDiffersHalfAsOften) {
     record.of(Control::kSecondary) = {.control = Control::kSecondary, .both = both, .candidate_only = candidate,
                                       .control_only = control};
     RoutePairs all;
-    all[0] = {pairs, kStart};
+    all[0] = {pairs, kBegin};
     return judge(record, all, options_);
   };
   EXPECT_EQ(judged(0, 10, 5, 100), Status::kNoise);         // 5 of 10
@@ -144,7 +144,7 @@ TEST(Repeating, KeysAreHeldLeastRecentlyUsedOutFirst) {
     one.left = 5, one.right = 6;
     Pair pair;
     pair.key = key;
-    pair.time = kStart;
+    pair.time = kBegin;
     pair.control = Control::kSecondary;
     pair.candidate = {&one, 1};
     noise.add(pair);
