@@ -22,7 +22,7 @@ struct Attachment {
   std::string interface;
   std::string direction;  // ingress, egress
   std::string mechanism;  // tcx, clsact
-  std::string hidden_by;  // who runs before us and keeps all packets; empty: nobody
+  std::string hidden_by = {};  // who runs before us and keeps all packets; empty: nobody
 };
 
 using Reasons = std::vector<std::pair<std::string, std::uint64_t>>;

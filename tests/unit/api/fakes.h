@@ -33,9 +33,7 @@ class FakeControl : public Control {
     return true;
   }
   std::vector<SettingSource> sources() const override {
-    return {{"services.orders.targets.candidate", "file"},
-            {"services.orders.targets.candidate.url", "flag"},
-            {"services.orders.select.sample", "runtime"}};
+    return {{"services.orders.select.sample", "runtime"}};
   }
   void replay(http::Exchange exchange, Replayed done) override {
     if (exchange.request.method != "GET" || !replay_refusal.empty()) {
@@ -57,7 +55,7 @@ class FakeControl : public Control {
     ServiceStatus orders;
     orders.name = "orders";
     orders.ports = {8080, 8081};
-    orders.attachments = {{"eth0", "ingress", "tcx", ""}};
+    orders.attachments = {{"eth0", "ingress", "tcx"}, {"eth1", "egress", "clsact", "cil_to_netdev"}};
     shadow::TargetStatus candidate{};
     candidate.role = shadow::Role::kCandidate;
     candidate.name = "candidate";
@@ -67,7 +65,7 @@ class FakeControl : public Control {
     candidate.errors[static_cast<std::size_t>(http::AnswerError::kTimeout)] = 1;
     orders.targets = {candidate};
     services_ = {orders};
-    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1, {}, {}}};
+    ledgers_ = {{"orders", 9, 4, {{"method", 2}}, {{"rate", 1}}, {{"timeout", 1}}, {}, 1}};
   }
 
   std::string not_ready;
@@ -80,8 +78,6 @@ class FakeControl : public Control {
 class FakeResults : public results::Results {
  public:
   void add(results::Comparison) override {}
-  std::vector<results::Repeat> take_repeats() override { return {}; }
-  void add_repeat(const results::Repeat&, const diff::Differences&) override {}
   void tick(WallTime) override {}
   results::Page<results::EndpointRow> endpoints(const std::string& service,
                                                 const std::string& cursor,
