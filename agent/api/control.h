@@ -45,8 +45,8 @@ struct ServiceLedger {
   std::uint64_t in_flight = 0;
   // Of those that ended, what the full queue to results refused, by outcome (match, noise,
   // ignored, mismatch, error, not_compared): no part of the sum.
-  Reasons unreported;
-  Reasons repeats;  // noise.resend; beside the sum
+  Reasons unreported = {};
+  Reasons repeats = {};  // noise.resend; beside the sum
 };
 
 struct CaptureLedger {

@@ -33,7 +33,9 @@ class FakeControl : public Control {
     return true;
   }
   std::vector<SettingSource> sources() const override {
-    return {{"services.orders.select.sample", "runtime"}};
+    return {{"services.orders.targets.candidate", "file"},
+            {"services.orders.targets.candidate.url", "flag"},
+            {"services.orders.select.sample", "runtime"}};
   }
   void replay(http::Exchange exchange, Replayed done) override {
     if (exchange.request.method != "GET" || !replay_refusal.empty()) {
@@ -78,6 +80,8 @@ class FakeControl : public Control {
 class FakeResults : public results::Results {
  public:
   void add(results::Comparison) override {}
+  std::vector<results::Repeat> take_repeats() override { return {}; }
+  void add_repeat(const results::Repeat&, const diff::Differences&) override {}
   void tick(WallTime) override {}
   results::Page<results::EndpointRow> endpoints(const std::string& service,
                                                 const std::string& cursor,
