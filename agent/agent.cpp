@@ -343,10 +343,10 @@ void Agent::Parts::turn() {
     target_addresses->follow(config);
     if (auto told = target_addresses->tell(*tap); !told) spdlog::warn(told.error().message());
   }
+  live->end_expired(WallTime(std::chrono::system_clock::now()));
   if (now >= next_second) {
     next_second = now + 1s;
     end_rules(WallTime(std::chrono::system_clock::now()));
-    live->end_expired(WallTime(std::chrono::system_clock::now()));
     feed_ramps();
     if (each_second) each_second();
   }

@@ -97,7 +97,7 @@ using results::PaceTest;
 constexpr std::size_t kPairsPerSecond = 20;
 
 WallTime pair_time(std::size_t pairs) {
-  return WallTime(1'750'000'000s) + Duration(static_cast<std::int64_t>(pairs) * 1'000'000'000 / kPairsPerSecond);
+  return WallTime(1'750'000'000s) + Duration(static_cast<std::int64_t>(pairs * 1'000'000'000 / kPairsPerSecond));
 }
 
 bool proven(const results::Pace& pace, PaceTest test, double alpha) {

@@ -306,7 +306,7 @@ class Repeats : public testing::Test {
   void SetUp() override {
     ResultsOptions options = one_service();
     options.services[0].noise.resend = true;
-    results_ = std::move(*Results::open(options));
+    results_ = *Results::open(options);
   }
   std::vector<Repeat> compared(const std::string& method, std::vector<diff::Difference> found, std::uint64_t n) {
     Made made(method, "/users/" + std::to_string(n), kStart + n * 1s, n);

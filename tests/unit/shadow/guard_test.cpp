@@ -82,7 +82,7 @@ TEST(Guard, WhatItSawWithShadowsOffIsTheBaseline) {
   service.harm = 200ms;  // from the first request on
   service.run(5s);
   EXPECT_EQ(service.share(), 1);
-  for (int i = 0; i < 100; ++i) {
+  for (std::size_t i = 0; i < 100; ++i) {
     service.health->observe(i % kShards, 11ms, false, false, service.now);
   }
   service.run(5s);
