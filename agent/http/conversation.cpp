@@ -149,6 +149,7 @@ void Conversation::server_bytes(const Bytes& bytes) {
   server_seen_ = end_of(bytes);
   if (sync_ == Sync::kSeeking) {
     if (looks_like_upgrade(bytes)) return stop(ConversationEvent::kUpgraded);
+    if (may_be_interim(bytes)) expect_answer();
     if (unanswered_ && final_answer_.seen_in(bytes.bytes, bytes.starts_segment)) unanswered_ = false;
     dropped(Side::kServer, looks_like_response(bytes));
   } else if (!held_server_.empty()) {

@@ -196,6 +196,7 @@ class Conversation {
   bool looks_like_tls(const Bytes& bytes) const;
   bool looks_like_response(const Bytes& bytes) const;
   bool looks_like_upgrade(const Bytes& bytes) const;
+  bool may_be_interim(const Bytes& bytes) const;
   bool speaks_first(const Bytes& bytes) const;
   bool refused_expectation(const Bytes& bytes) const;
   bool answers_nothing(const Bytes& bytes) const;

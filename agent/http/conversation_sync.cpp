@@ -94,6 +94,15 @@ bool Conversation::looks_like_upgrade(const Bytes& bytes) const {
   return bytes.starts_segment && bytes.bytes.substr(0, 12) == "HTTP/1.1 101";
 }
 
+// As far as the piece goes. Behind a 1xx the client may go on with a request whose head we
+// never saw.
+bool Conversation::may_be_interim(const Bytes& bytes) const {
+  static constexpr std::string_view kHttp = "HTTP/1.";
+  const std::string_view begin = bytes.bytes.substr(0, kHttp.size());
+  if (!bytes.starts_segment || begin != kHttp.substr(0, begin.size())) return false;
+  return bytes.bytes.size() <= 9 || bytes.bytes[9] == '1';
+}
+
 // The server had received nothing yet of what it would answer.
 bool Conversation::answers_nothing(const Bytes& bytes) const {
   if (bytes.acknowledged < 0) return false;

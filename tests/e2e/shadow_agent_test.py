@@ -252,7 +252,7 @@ class ShadowAgentTest(unittest.TestCase):
         until(lambda: names() == ["a", "candidate", "secondary"], "the other one goes")
         self.assertLess(time.monotonic() - put, restarted + 6, "its time went on over the restart")
         self.assertEqual(self.call("GET", "/services/orders/targets/candidate")[1]["concurrency"], 3)
-        self.assertEqual(self.call("GET", "/services/orders/targets/mirror?name=b")[0], 404)
+        until(lambda: self.call("GET", "/services/orders/targets/mirror?name=b")[0] == 404, "and is forgotten", 2)
         self.assertEqual(self.call("DELETE", "/services/orders/targets/mirror?name=a")[0] // 100, 2)
         self.assertEqual(self.call("DELETE", "/services/orders/targets/secondary")[0] // 100, 2)
         agent.stop()

@@ -62,7 +62,8 @@ void expect_only_true_pairs(const Recorder& sink, const Model& model, std::uint6
   }
   for (const auto& [id, seen] : sink.seen) {
     const auto found = sent.find(normal_form(seen.exchange.request));
-    ASSERT_NE(found, sent.end()) << "seed " << seed << ": a request nobody sent";
+    ASSERT_NE(found, sent.end()) << "seed " << seed << ": a request nobody sent: "
+                                 << normal_form(seen.exchange.request);
     ASSERT_TRUE(seen.exchange.original || !seen.lost.empty()) << "seed " << seed << ": left open";
     if (!seen.exchange.original) continue;
     ASSERT_EQ(normal_form(*seen.exchange.original), found->second) << "seed " << seed;
