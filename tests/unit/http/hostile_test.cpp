@@ -101,6 +101,19 @@ TEST(Hostile, ABodyThatWaitedForContinueIsNoRequest) {
 
 // The client sends the body although its expectation was refused, and makes it swallow the
 // head of the next request.
+TEST(Hostile, JoinedBehindAContinueABodyIsNoRequest) {
+  for (const std::size_t mss : {1460, 17, 1}) {
+    Wire wire;
+    wire.mss = mss;
+    wire.client("PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n");
+    wire.packets.clear();
+    wire.server("HTTP/1.1 100 Continue\r\n\r\n").client(get("/trap")).server(ok("A"));
+    wire.client(get("/b")).server(ok("B")).client(get("/c")).server(ok("C"));
+    EXPECT_THAT(pairs(wire.packets), ElementsAre("GET /b -> 200 [B]", "GET /c -> 200 [C]")) << mss;
+    for (const std::string& line : lines(wire.packets)) EXPECT_EQ(line.find("/trap"), line.npos) << mss;
+  }
+}
+
 TEST(Hostile, ABodyBehindARefusedExpectationIsNoRequest) {
   const std::string trap = "GET /trap HTTP/1.1\r\nX: ";
   Wire wire;
