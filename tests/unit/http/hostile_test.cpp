@@ -102,7 +102,7 @@ TEST(Hostile, ABodyThatWaitedForContinueIsNoRequest) {
 // The client sends the body although its expectation was refused, and makes it swallow the
 // head of the next request.
 TEST(Hostile, JoinedBehindAContinueABodyIsNoRequest) {
-  for (const std::size_t mss : {1460, 17, 1}) {
+  for (const std::size_t mss : {1460U, 17U, 1U}) {
     Wire wire;
     wire.mss = mss;
     wire.client("PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n");
