@@ -29,28 +29,20 @@ class Collected {
     return passed;
   }
 
-  // Payload of one direction, flow after flow, each without retransmitted copies. A hole
-  // ends a flow's text.
+  // Payload of one direction, flow after flow, each in the order of its sequence numbers
+  // (a bond may pass packets out of order), without retransmitted copies. A hole ends a
+  // flow's text.
   std::string stream(net::Direction direction) const {
-    struct Text {
-      std::uint32_t next = 0;
-      std::string bytes;
-    };
-    std::vector<std::pair<net::Flow, Text>> flows;
-    for (const auto& [segment, bytes] : records) {
-      if (segment.direction != direction) continue;
-      const bool syn = (segment.flags & net::kSyn) != 0;
-      auto found = std::ranges::find(flows, segment.flow, [](const auto& f) { return f.first; });
-      if (found == flows.end())
-        found = flows.insert(flows.end(), {segment.flow, {segment.sequence + syn, {}}});
-      Text& text = found->second;
-      const std::uint32_t seen = text.next - segment.sequence - syn;
-      if (seen >= bytes.size()) continue;
-      text.bytes += bytes.substr(seen);
-      text.next += static_cast<std::uint32_t>(bytes.size()) - seen;
+    std::vector<std::vector<const Record*>> flows;
+    for (const Record& record : records) {
+      if (record.segment.direction != direction) continue;
+      auto found = std::ranges::find(flows, record.segment.flow,
+                                     [](const auto& flow) { return flow.front()->segment.flow; });
+      if (found == flows.end()) found = flows.emplace(flows.end());
+      found->push_back(&record);
     }
     std::string all;
-    for (const auto& [flow, text] : flows) all += text.bytes;
+    for (auto& flow : flows) all += text_of(flow);
     return all;
   }
 
@@ -64,6 +56,23 @@ class Collected {
   std::vector<Record> records;
 
  private:
+  static std::string text_of(std::vector<const Record*>& flow) {
+    const auto begins = [](const Record* record) {
+      return record->segment.sequence + ((record->segment.flags & net::kSyn) != 0);
+    };
+    std::ranges::stable_sort(flow, [&](const Record* a, const Record* b) {
+      return static_cast<std::int32_t>(begins(a) - begins(b)) < 0;
+    });
+    std::string text;
+    std::uint32_t next = begins(flow.front());
+    for (const Record* record : flow) {
+      const std::uint32_t seen = next - begins(record);
+      if (seen >= record->bytes.size()) continue;
+      text += record->bytes.substr(seen);
+      next += static_cast<std::uint32_t>(record->bytes.size()) - seen;
+    }
+    return text;
+  }
   capture::Tap& tap_;
   std::size_t shards_;
 };
