@@ -85,6 +85,15 @@ void EventVotes::restore(const PaceCounts& counts) {
   restored_ = counts.pairs > 0;
 }
 
+void SlowSeconds::add(std::int64_t second, bool slower) {
+  if (second > second_) {
+    if (second_ != INT64_MIN) each_ = each_ && balance_ > 0;
+    second_ = second;
+    balance_ = 0;
+  }
+  balance_ += slower ? 1 : -1;
+}
+
 void Pace::add(const PacePair& pair) {
   const std::size_t m = pair.with_secondary ? 1 : 0;
   const std::int64_t second = second_of(pair.time);
@@ -94,6 +103,7 @@ void Pace::add(const PacePair& pair) {
   if (!pair.candidate || !pair.control) return;
 
   tests[static_cast<std::size_t>(PaceTest::kSlower)].add(pair.time, is_slower(pair), !is_slower(pair));
+  modes_[m].slow.add(second, is_slower(pair));
   if (second > tail_second_[m]) {
     tail_second_[m] = second;
     tail_[m] = control_[m].total() >= kMinForTail ? control_[m].above_percentile(0.99) : Duration{};
@@ -136,7 +146,8 @@ std::string Pace::explain(PaceTest test, double alpha) const {
 
 bool Pace::always(PaceTest test, std::uint64_t pairs, Duration time) const {
   const PaceCounts& c = counts(test);
-  return c.pairs >= pairs && c.plus == c.pairs && c.last - c.first >= time;
+  const bool each = test == PaceTest::kSlower ? speaking().slow.each() : c.plus == c.pairs;
+  return each && c.pairs >= pairs && c.last - c.first >= time;
 }
 
 std::string Pace::to_text() const {
@@ -147,6 +158,7 @@ std::string Pace::to_text() const {
       fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {}", c.s, c.f, c.plus, c.pairs,
                      c.first.time_since_epoch().count(), c.last.time_since_epoch().count());
     }
+    text += mode.slow.closed() ? " 1" : " 0";
   }
   return text;
 }
@@ -173,6 +185,7 @@ void Pace::restore(std::string_view text) {
       c.last = next_time();
       votes.restore(c);
     }
+    mode.slow.restore(next() == 1);
   }
 }
 

@@ -72,6 +72,21 @@ class EventVotes {
   PaceCounts counts_;
 };
 
+// Whether the candidate was slower in most pairs of each second so far. By second, because
+// one pair in which the control happened to wait proves nothing.
+class SlowSeconds {
+ public:
+  void add(std::int64_t second, bool slower);
+  bool each() const { return each_ && balance_ > 0; }
+  bool closed() const { return each_; }  // of the seconds before the present one
+  void restore(bool each) { *this = {}, each_ = each; }
+
+ private:
+  bool each_ = true;
+  std::int64_t second_ = INT64_MIN;
+  std::int64_t balance_ = 0;
+};
+
 class Pace {
  public:
   void add(const PacePair& pair);
@@ -83,7 +98,8 @@ class Pace {
   // ln (E w) with the test's share of alpha, 1/8.
   double log_evidence_weighted(PaceTest test) const;
   std::string explain(PaceTest test, double alpha) const;
-  // The candidate alone failed, or was slower, in every pair; of at least `pairs` over `time`.
+  // The candidate alone failed in every pair, or was slower in most pairs of each second; of
+  // at least `pairs` over `time`.
   bool always(PaceTest test, std::uint64_t pairs, Duration time) const;
 
   std::string to_text() const;
@@ -94,6 +110,7 @@ class Pace {
   struct Mode {
     // Between stalls "slower" votes for the candidate, which outweighs them: no rest needed.
     Tests tests{EventVotes(60), EventVotes(0), EventVotes(60)};
+    SlowSeconds slow;
   };
   const Mode& speaking() const { return modes_[with_secondary() ? 1 : 0]; }
 

@@ -33,7 +33,7 @@ bool Service::pace_proven(RouteIndex route, PaceTest test) const {
                                  -std::log(options_.noise.alpha);
 }
 
-// The rule noise.constant, outside alpha: it is slower each time, or alone never answers (a 5xx
+// The rule noise.constant, outside alpha: it is slower in each second, or alone never answers (a 5xx
 // each time is a difference of `status`, and named as that).
 bool Service::pace_constant(RouteIndex route, PaceTest test) const {
   const bool nameless = test == PaceTest::kErrors && counts_[route].compared == 0;
@@ -43,7 +43,10 @@ bool Service::pace_constant(RouteIndex route, PaceTest test) const {
 
 std::string Service::explain_pace(RouteIndex route, PaceTest test) const {
   std::string text = counts_[route].pace.explain(test, options_.noise.alpha);
-  if (!pace_proven(route, test)) text += " So in every pair (the rule noise.constant; outside alpha).";
+  if (!pace_proven(route, test)) {
+    text += test == PaceTest::kSlower ? " So in most pairs of each second" : " So in every pair";
+    text += " (the rule noise.constant; outside alpha).";
+  }
   return text;
 }
 

@@ -67,6 +67,30 @@ TEST(Pace, ASlowCandidateIsProvenInTwoMinutesAndNamedConstantBefore) {
   EXPECT_FALSE(pace.always(PaceTest::kSlower, 30, 30s));
 }
 
+// 25 ms more in one release, while the control of one pair in twenty waits as long.
+TEST(Pace, OneWaitOfTheControlDoesNotHideWhatIsSlowerInEachSecond) {
+  Pace pace;
+  const auto run = [](Pace& on, int from, int to, int waits_in_20) {
+    for (int i = from * 20; i < to * 20; ++i) {
+      const bool waits = i % 20 >= 20 - waits_in_20;
+      on.add(pair(i * 50ms, 27ms, waits ? 30ms : 2ms));
+    }
+  };
+  run(pace, 0, 31, 1);
+  EXPECT_TRUE(pace.always(PaceTest::kSlower, 30, 30s));
+  Pace again;
+  again.restore(pace.to_text());
+  run(again, 31, 32, 1);
+  EXPECT_TRUE(again.always(PaceTest::kSlower, 30, 30s));
+  run(again, 32, 33, 10);
+  run(again, 33, 60, 0);
+  EXPECT_FALSE(again.always(PaceTest::kSlower, 30, 30s));
+  Pace later;
+  later.restore(again.to_text());
+  run(later, 60, 100, 0);
+  EXPECT_FALSE(later.always(PaceTest::kSlower, 30, 30s));
+}
+
 TEST(Pace, FailuresOnBothSidesSayNothing) {
   Pace pace;
   PacePair both;
