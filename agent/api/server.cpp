@@ -64,6 +64,8 @@ using State = std::shared_ptr<ServerState>;
 using Parser = bhttp::request_parser<bhttp::string_body>;
 using Message = bhttp::request<bhttp::string_body>;
 
+// A client that is still sending what we refused reads our answer only once it is through.
+constexpr std::size_t kMostAfterRefusal = 4 << 20;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kFirstRead = 4096;
 constexpr Duration kLateLook = std::chrono::milliseconds(250);
@@ -296,7 +298,7 @@ asio::awaitable<void> close(Stream& stream) {
   stream.socket().shutdown(asio::socket_base::shutdown_send, ignored);
   stream.expires_after(std::chrono::seconds(1));
   std::array<char, 4096> rest;
-  for (int i = 0; i < 64; ++i) {
+  for (std::size_t taken = 0; taken < kMostAfterRefusal; taken += rest.size()) {
     const auto [error, n] = co_await stream.async_read_some(asio::buffer(rest), kAwait);
     if (error) break;
   }

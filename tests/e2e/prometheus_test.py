@@ -74,7 +74,7 @@ scrape_configs: [{{ job_name: shadowtap, static_configs: [{{ targets: ["127.0.0.
         until(lambda: "ShadowtapVerdictFail" in json.dumps(self.ask("alerts")), "the alert", 60)
         agent.stop()
         self.start_agent("again")
-        until(lambda: 0 < self.values("sum(shadowtap_exchanges_total)")[0], "scrapes after the restart", 60)
+        until(lambda: 0 < (self.values("sum(shadowtap_exchanges_total)") or [0])[0], "scrapes after the restart", 60)
         self.captured_grows_by(200)
         load.stop()
         for bound in ("min_over_time", "max_over_time"):
