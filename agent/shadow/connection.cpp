@@ -140,8 +140,10 @@ void Connection::ready(bool to_read, bool to_write) {
   const auto self = shared_from_this();
   if (state_ == State::kConnecting) return on_connected();
   if (state_ == State::kShaking) return shake();
+  // Asked for again by whoever still waits: TLS may want to write in order to read.
+  if (to_write) wait_to_write(false);
   if (to_write && state_ == State::kBusy && !unsent_.empty()) flush();
-  if (to_read) read();
+  if (to_read || to_write) read();
 }
 
 // Until nothing is left or the answer is complete; a FIN behind it is told again.
