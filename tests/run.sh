@@ -59,10 +59,10 @@ ctests asan -L "$pure" -j "$jobs"
 
 phase 'build (clang, tsan)'
 configure tsan -D SHADOWTAP_WERROR=ON
-readonly threaded='handoff|store|shard|ring|resolver|worker|metrics|log'
-build_tests tsan "$pure" "$threaded"
+readonly threaded='^(base|metrics|results_store)_test$'
+build_tests tsan . "$threaded"
 phase 'tests of what has threads (tsan)'
-ctests tsan -L "$pure" -R "$threaded" -j "$jobs"
+ctests tsan -R "$threaded" -j "$jobs"
 
 phase 'bpf, e2e and kernel tests'
 ctests release -LE "$pure"
