@@ -3,7 +3,8 @@
 
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
-# A fresh clone elsewhere on the machine finds what an earlier one compiled.
+# A fresh clone elsewhere on the machine finds what an earlier one compiled file by file
+# (dev); unity sources name their files by full path, so those only where they stand.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 kPolicy=/usr/sbin/policy-rc.d
