@@ -29,10 +29,14 @@ http::Ending ending_of(stream::Closed why) {
 
 // One connection's bytes, from stream to http.
 class Tapped final : public stream::Reader {
+  using Of = http::Incident::Of;
+
  public:
   Tapped(http::ConversationContext& context, const http::Conversation::Identity& identity,
          bool from_start)
-      : conversation_(context, identity, from_start) {}
+      : conversation_(context, identity, from_start) {
+    if (!from_start) conversation_.note(Of::kConnection, "mid_stream");
+  }
 
   void data(Direction direction, const stream::Piece& piece) override {
     const http::Bytes bytes{piece.offset, piece.bytes, piece.acknowledged, piece.starts_segment,
@@ -40,8 +44,11 @@ class Tapped final : public stream::Reader {
     direction == Direction::kToServer ? conversation_.client_bytes(bytes)
                                       : conversation_.server_bytes(bytes);
   }
-  void gap(Direction direction, std::int64_t from, std::int64_t to, stream::GapCause,
+  void gap(Direction direction, std::int64_t from, std::int64_t to, stream::GapCause cause,
            Time time) override {
+    conversation_.note(direction == Direction::kToServer ? Of::kClientBytes : Of::kServerBytes,
+                       cause == stream::GapCause::kWire ? "gap.wire" : "gap.capture",
+                       static_cast<std::uint64_t>(to - from));
     direction == Direction::kToServer ? conversation_.client_gap(from, to, time)
                                       : conversation_.server_gap(from, to, time);
   }
@@ -53,10 +60,12 @@ class Tapped final : public stream::Reader {
     return direction == Direction::kToServer ? conversation_.client_unneeded_until()
                                              : conversation_.server_unneeded_until();
   }
+  void event(const char* what) override { conversation_.note(Of::kConnection, what); }
   void end(Direction direction, Time time) override {
     if (direction == Direction::kToClient) conversation_.server_end(time);
   }
   void closed(stream::Closed why, Time time) override {
+    if (why == stream::Closed::kEvicted) conversation_.note(Of::kConnection, "evicted");
     conversation_.closed(ending_of(why), time);
   }
   void tick(Time now) override { conversation_.tick(now); }
@@ -105,8 +114,15 @@ std::vector<std::pair<const char*, std::uint64_t>> connection_counts(const Assem
       {"upgraded", http.value(ConversationEvent::kUpgraded)},
       {"unpaired_request", http.value(ConversationEvent::kUnpairedRequest)},
       {"unpaired_response", http.value(ConversationEvent::kUnpairedResponse)},
+      {"bytes_after_close", http.value(ConversationEvent::kBytesAfterClose)},
+      {"held_too_much", http.value(ConversationEvent::kHeldTooMuch) +
+                            stream.half_events.value(stream::HalfEvent::kHeldTooMuch)},
       {"overlap_conflict", stream.half_events.value(stream::HalfEvent::kConflict)},
       {"truncated", stream.half_events.value(stream::HalfEvent::kTruncated)},
+      {"far_ahead", stream.half_events.value(stream::HalfEvent::kFarAhead)},
+      {"urgent", stream.half_events.value(stream::HalfEvent::kUrgent)},
+      {"late_segment", stream.events.value(stream::ConnectionEvent::kLate)},
+      {"ignored_reset", stream.events.value(stream::ConnectionEvent::kBadReset)},
       {"reset", stream.closed.value(stream::Closed::kReset)},
       {"idle", stream.closed.value(stream::Closed::kIdle)},
       {"evicted", stream.closed.value(stream::Closed::kEvicted)},

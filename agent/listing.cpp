@@ -14,27 +14,11 @@ http::ParserOptions hash_everything() {
   return options;
 }
 
-void print_packets(const files::CaptureFile& file, files::Lister& lister) {
-  using files::Decoded;
-  lister.passed_over("packets", "of other ports", file.other_ports());
-  lister.passed_over("packets", "IP fragments", file.packets().value(Decoded::kFragment));
-  lister.passed_over("packets", "malformed", file.packets().value(Decoded::kMalformed));
-  lister.passed_over("packets", "cut by the capture's snap length", file.cut_packets());
-}
-
-void print_connections(const Assembly& assembly, files::Lister& lister) {
-  for (const auto& [reason, count] : connection_counts(assembly)) {
-    const std::string_view name = reason;
-    // Not losses, or told line by line already.
-    const bool said = name == "opened" || name == "one_sided" || name == "idle" ||
-                      name == "reset" || name == "unpaired_request" ||
-                      name == "unpaired_response" || name == "truncated";
-    if (!said) lister.passed_over("connections", name, count);
-  }
-}
-
 Result<> list_capture(const ListOptions& options, files::Lister& lister) {
-  auto file = files::CaptureFile::open(options.path, {options.ports});
+  auto file = files::CaptureFile::open(
+      options.path, {options.ports, [&lister](std::uint64_t packet, const char* reason) {
+                       lister.unreadable("packet", packet, reason);
+                     }});
   if (!file) return file.error();
   AssemblyOptions assembly_options;
   assembly_options.first_exchange = 1;
@@ -52,8 +36,8 @@ Result<> list_capture(const ListOptions& options, files::Lister& lister) {
     last = segment.time;
   }
   assembly.flush(last);
-  print_connections(assembly, lister);
-  print_packets(**file, lister);
+  lister.others("packets of other ports", (*file)->other_ports());
+  lister.others("packets of other protocols", (*file)->packets().value(files::Decoded::kNotTcp));
   if (!(*file)->damage().empty()) return plain_error(options.path + ": " + (*file)->damage());
   return {};
 }
@@ -61,16 +45,13 @@ Result<> list_capture(const ListOptions& options, files::Lister& lister) {
 Result<> list_recording(const ListOptions& options, files::Lister& lister) {
   files::GorReaderOptions reader_options;
   reader_options.parser = hash_everything();
+  reader_options.passed_over = [&lister](std::uint64_t record, const char* reason) {
+    lister.unreadable("record", record, reason);
+  };
   auto reader = files::GorReader::open(options.path, reader_options);
   if (!reader) return reader.error();
   while ((*reader)->step(lister)) {
   }
-  using files::GorRecord;
-  const auto& records = (*reader)->records();
-  lister.passed_over("records", "replayed responses", records.value(GorRecord::kReplayed));
-  lister.passed_over("records", "not readable", records.value(GorRecord::kUnparsable));
-  lister.passed_over("records", "responses without a request", records.value(GorRecord::kNoRequest));
-  lister.passed_over("records", "too large", records.value(GorRecord::kTooLarge));
   if (!(*reader)->damage().empty()) return plain_error(options.path + ": " + (*reader)->damage());
   return {};
 }

@@ -2,14 +2,9 @@
 
 #include <poll.h>
 
-#include <map>
-
 #include "agent/assembly.h"
-#include "agent/base/text.h"
 #include "agent/capture/tap.h"
-#include "agent/files/gor_writer.h"
-#include "agent/http/decode.h"
-#include "agent/results/redaction.h"
+#include "agent/recording.h"
 
 namespace shadowtap {
 namespace {
@@ -17,98 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kRecordsPerTurn = 256;
-constexpr std::size_t kMaxOpen = 65'536;           // requests that wait for their answer
-constexpr std::size_t kMaxOpenBytes = 256 << 20;   // what they hold
-constexpr std::size_t kMaxRecordedBytes = 64 << 20;
-constexpr std::size_t kMaxBodyBytes = 64 << 20;    // a recording keeps whole bodies
+constexpr std::size_t kMaxBodyBytes = 64 << 20;  // a recording keeps whole bodies
 constexpr int kTickMs = 100;
-
-// A body redacted in its content, not in its coding: one that was changed goes out plain.
-bool redact_body(http::Body& body, const http::HeaderList& headers,
-                 const results::Redactor& redactor) {
-  http::DecodedBody plain = http::decode_body(headers.find("Content-Encoding").value_or(""),
-                                              body.bytes, kMaxRecordedBytes);
-  if (plain.outcome != http::Decoding::kDecoded) return false;
-  std::string redacted = redactor.body(headers.find("Content-Type").value_or(""), plain.bytes);
-  if (redacted == plain.bytes) return false;
-  body.bytes = std::move(redacted);
-  body.size = body.bytes.size();
-  return true;
-}
-
-http::HeaderList redact_headers(const http::HeaderList& headers, const results::Redactor& redactor,
-                                const http::Body& body, bool body_changed) {
-  http::HeaderList redacted;
-  for (std::size_t i = 0; i < headers.size(); ++i) {
-    const std::string_view name = headers.name(i);
-    if (body_changed && equal_ignoring_case(name, "Content-Encoding")) continue;
-    if (body_changed && equal_ignoring_case(name, "Content-Length")) {
-      redacted.append(name, std::to_string(body.size));
-    } else {
-      redacted.append(name, redactor.header(name, headers.value(i)));
-    }
-  }
-  return redacted;
-}
-
-template <class Message>
-void redact_message(Message& message, const results::Redactor& redactor) {
-  const bool changed = redact_body(message.body, message.headers, redactor);
-  message.headers = redact_headers(message.headers, redactor, message.body, changed);
-  message.trailers = redact_headers(message.trailers, redactor, message.body, false);
-}
-
-void redact_exchange(http::Exchange& exchange, const results::Redactor& redactor) {
-  exchange.request.target = redactor.target(exchange.request.target);
-  redact_message(exchange.request, redactor);
-  if (exchange.original) redact_message(*exchange.original, redactor);
-}
-
-// Keeps requests until their answer came, then writes both.
-class Writing : public http::ExchangeSink {
- public:
-  Writing(files::GorWriter& writer, const results::Redactor* redactor)
-      : writer_(writer), redactor_(redactor) {}
-
-  void opened(http::Exchange exchange) override {
-    open_bytes_ += exchange.request.held_bytes();
-    open_.emplace(exchange.id, std::move(exchange));
-    while (open_.size() > kMaxOpen || (open_bytes_ > kMaxOpenBytes && open_.size() > 1)) {
-      end(open_.begin()->first);  // the oldest: ids count up
-    }
-  }
-  void completed(http::ExchangeId id, http::Response original, Time first, Time last) override {
-    const auto found = open_.find(id);
-    if (found == open_.end()) return;
-    found->second.original = std::move(original);
-    found->second.response_first = first;
-    found->second.response_last = last;
-    end(id);
-  }
-  void lost(http::ExchangeId id, http::OriginalLoss, const char*) override {
-    if (open_.contains(id)) end(id);
-  }
-  void unpaired(const char*, const char*) override {}
-
-  std::uint64_t incomplete() const { return incomplete_; }
-  const Result<>& failure() const { return failure_; }
-
- private:
-  void end(http::ExchangeId id) {
-    http::Exchange exchange = std::move(open_.extract(id).mapped());
-    open_bytes_ -= exchange.request.held_bytes();
-    if (!exchange.original) ++incomplete_;
-    if (redactor_ != nullptr) redact_exchange(exchange, *redactor_);
-    if (auto written = writer_.write(exchange); !written && failure_) failure_ = written.error();
-  }
-
-  files::GorWriter& writer_;
-  const results::Redactor* redactor_;
-  std::map<http::ExchangeId, http::Exchange> open_;
-  std::size_t open_bytes_ = 0;
-  std::uint64_t incomplete_ = 0;
-  Result<> failure_;
-};
 
 void wait(capture::Ring& ring) {
   if (ring.arm()) {
@@ -118,12 +23,12 @@ void wait(capture::Ring& ring) {
   ring.disarm();
 }
 
-Result<> run(capture::Tap& tap, Writing& writing, const RecorderOptions& options,
+Result<> run(capture::Tap& tap, Recording& recording, const RecorderOptions& options,
              const std::atomic<bool>& stop) {
   AssemblyOptions assembling;
   assembling.parser.max_body_bytes = kMaxBodyBytes;
   capture::Ring& ring = tap.ring(0);
-  Assembly assembly(assembling, writing,
+  Assembly assembly(assembling, recording,
                     [&ring](const net::FlowVerdict& verdict) { ring.skip(verdict); });
   const auto take = [&](const net::Segment& segment) { assembly.segment(segment); };
   const Time start = std::chrono::steady_clock::now();
@@ -139,19 +44,15 @@ Result<> run(capture::Tap& tap, Writing& writing, const RecorderOptions& options
       next_tick = now + std::chrono::milliseconds(kTickMs);
     }
     if (ring.drain(kRecordsPerTurn, take) == 0) wait(ring);
-    if (!writing.failure()) return writing.failure();
+    if (!recording.failure()) return recording.failure();
   }
   tap.detach();
   while (ring.drain(kRecordsPerTurn, take) > 0) continue;
   assembly.flush(std::chrono::steady_clock::now());
-  return writing.failure();
+  return recording.failure();
 }
 
 }  // namespace
-
-void redact(http::Exchange& exchange, const results::RedactionOptions& options) {
-  redact_exchange(exchange, results::Redactor(options));
-}
 
 Result<RecorderCounts> record(const config::Config& config, const RecorderOptions& options,
                               const std::atomic<bool>& stop) {
@@ -170,10 +71,10 @@ Result<RecorderCounts> record(const config::Config& config, const RecorderOption
   if (auto attached = (*tap)->attach(); !attached) return attached.error();
 
   const results::Redactor redactor(config.redaction);
-  Writing sink(**writer, options.with_secrets ? nullptr : &redactor);
+  Recording sink(**writer, options.with_secrets ? nullptr : &redactor);
   if (auto ran = run(**tap, sink, options, stop); !ran) return ran.error();
   if (auto closed = (*writer)->close(); !closed) return closed.error();
-  return RecorderCounts{(*writer)->exchanges(), (*writer)->left_out(), sink.incomplete()};
+  return RecorderCounts{(*writer)->exchanges(), (*writer)->left_out(), sink.incomplete(), sink.shed()};
 }
 
 }  // namespace shadowtap

@@ -27,13 +27,11 @@ struct RecorderCounts {
   std::uint64_t written = 0;
   std::uint64_t left_out = 0;    // a body past its kept limit
   std::uint64_t incomplete = 0;  // written without an answer, which was lost
+  std::uint64_t shed = 0;        // of them, because too many waited for theirs
 };
 
 // Until `stop` is set or the time is up.
 Result<RecorderCounts> record(const config::Config& config, const RecorderOptions& options,
                               const std::atomic<bool>& stop);
-
-// Secrets out of headers, target and body, framing put right again.
-void redact(http::Exchange& exchange, const results::RedactionOptions& options);
 
 }  // namespace shadowtap

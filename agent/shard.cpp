@@ -145,8 +145,6 @@ void Shard::lost(http::ExchangeId id, http::OriginalLoss loss, const char*) {
   original_over(*open);
 }
 
-void Shard::unpaired(const char*, const char*) {}  // Assembly counts them
-
 // A request that was cut is refused as body_too_large.
 bool Shard::needs_rest_of_request() { return false; }
 

@@ -103,7 +103,6 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void completed(http::ExchangeId id, http::Response original, Time first_byte,
                  Time last_byte) override;
   void lost(http::ExchangeId id, http::OriginalLoss loss, const char* detail) override;
-  void unpaired(const char* what, const char* detail) override;
   bool needs_rest_of_request() override;
   bool needs_rest_of_original(http::ExchangeId id) override;
 

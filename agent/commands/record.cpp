@@ -44,8 +44,10 @@ int record(const config::RecordCommand& command) {
   };
   const auto counts = shadowtap::record(*config, options, stop);
   if (!counts) return fail(1, counts.error().message());
-  fmt::print("{} exchanges written, {} of them without an answer; {} left out (body too large)\n",
-             counts->written, counts->incomplete, counts->left_out);
+  const std::string shed =
+      counts->shed == 0 ? "" : fmt::format(" ({} because too many waited for theirs)", counts->shed);
+  fmt::print("{} exchanges written, {} of them without an answer{}; {} left out (body too large)\n",
+             counts->written, counts->incomplete, shed, counts->left_out);
   return 0;
 }
 

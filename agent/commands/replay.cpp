@@ -80,9 +80,11 @@ class ReplayProgress {
     if (::isatty(STDERR_FILENO) == 0) return;
     const double share = all == 0 ? 1 : static_cast<double>(read) / static_cast<double>(all);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
-    const double left = share > 0 ? spent.count() * (1 - share) / share : 0;
-    fmt::print(stderr, "\r\x1b[K{} of {} bytes ({:.0f} %), {} exchanges, about {:.0f} s left", read,
-               all, 100 * share, exchanges, left);
+    const std::string left =
+        share > 0 ? fmt::format("about {:.0f} s left", spent.count() * (1 - share) / share)
+                  : "time left not known yet";
+    fmt::print(stderr, "\r\x1b[K{} of {} bytes ({:.0f} %), {} exchanges, {}", read, all, 100 * share,
+               exchanges, left);
     std::fflush(stderr);
     shown_ = true;
   }
@@ -121,10 +123,12 @@ int replay(const config::ReplayCommand& command) {
   if (!agent) return fail(kFailed, agent.error().message());
   {
     ReplayProgress progress;
-    (*agent)->run(command.run.run_for, [&] {
+    const auto show = [&] {
       progress.show(opened->bytes_read(), opened->file_bytes, (*agent)->progress().seen);
-    });
+    };
+    (*agent)->run(command.run.run_for, show);
     (*agent)->finish();
+    show();
   }
   fmt::print("{}", api::render((*agent)->report(), *format));
   if (const std::string damage = opened->damage(); !damage.empty()) {

@@ -62,18 +62,28 @@ CaptureFile::Read CaptureFile::next(net::Segment& segment) {
     const std::string_view frame(reinterpret_cast<const char*>(bytes), header->caplen);
     TcpPacket packet;
     const Decoded decoded = decode_packet(link_type_, frame, header->len, packet);
+    ++read_;
     packets_.add(decoded);
-    if (decoded != Decoded::kTcp) continue;
+    if (decoded != Decoded::kTcp) {
+      pass_over(decoded);
+      continue;
+    }
     if (!fill(packet, segment)) {
       ++other_ports_;
       continue;
     }
-    if (packet.payload.size() < packet.payload_size) ++cut_packets_;
     // With nanosecond precision tv_usec counts nanoseconds.
     segment.time = Time(std::chrono::seconds(header->ts.tv_sec) +
                         std::chrono::nanoseconds(header->ts.tv_usec));
     return Read::kSegment;
   }
+}
+
+// Other protocols are nobody's loss.
+void CaptureFile::pass_over(Decoded why) {
+  if (!options_.passed_over) return;
+  if (why == Decoded::kFragment) options_.passed_over(read_, "IP fragment");
+  if (why == Decoded::kMalformed) options_.passed_over(read_, "malformed");
 }
 
 bool CaptureFile::is_wanted(std::uint16_t port) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ namespace shadowtap::files {
 
 struct CaptureFileOptions {
   std::vector<std::uint16_t> ports;  // of the service; all are its service 0
+  // May be empty. A packet that cannot be read, by its place in the file, from 1, as other
+  // tools number them; `reason` is a literal.
+  std::function<void(std::uint64_t packet, const char* reason)> passed_over = {};
 };
 
 class CaptureFile {
@@ -40,7 +44,6 @@ class CaptureFile {
   const std::string& damage() const { return damage_; }
   const CounterSet<Decoded>& packets() const { return packets_; }
   std::uint64_t other_ports() const { return other_ports_; }
-  std::uint64_t cut_packets() const { return cut_packets_; }  // by a snap length
 
   // For progress.
   std::uint64_t bytes_read() const;
@@ -53,6 +56,7 @@ class CaptureFile {
   CaptureFile(pcap* handle, std::unique_ptr<char[]> buffer, const CaptureFileOptions& options,
               std::uint64_t file_bytes);
   bool is_wanted(std::uint16_t port) const;
+  void pass_over(Decoded why);
   bool fill(const TcpPacket& packet, net::Segment& segment) const;
 
   std::unique_ptr<char[]> buffer_;  // of handle_'s stream
@@ -60,7 +64,7 @@ class CaptureFile {
   CaptureFileOptions options_;
   CounterSet<Decoded> packets_;
   std::uint64_t other_ports_ = 0;
-  std::uint64_t cut_packets_ = 0;
+  std::uint64_t read_ = 0;  // packets
   std::uint64_t file_bytes_;
   std::string damage_;
   int link_type_;

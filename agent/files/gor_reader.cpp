@@ -16,6 +16,19 @@ Time as_time(std::int64_t ns) { return Time(Duration(ns)); }
 
 }  // namespace
 
+const char* to_string(GorRecord record) {
+  switch (record) {
+    case GorRecord::kRequest: return "request";
+    case GorRecord::kResponse: return "response";
+    case GorRecord::kReplayed: return "replayed response";
+    case GorRecord::kUnparsable: return "not readable";
+    case GorRecord::kNoRequest: return "response without a request";
+    case GorRecord::kTooLarge: return "too large";
+    case GorRecord::kCount_: break;
+  }
+  return "?";
+}
+
 Result<std::unique_ptr<GorReader>> GorReader::open(const std::string& path,
                                                    const GorReaderOptions& options) {
   struct stat status{};
@@ -74,20 +87,27 @@ bool GorReader::step(http::ExchangeSink& sink) {
     return false;
   }
   record_bytes_ = 0;
+  ++read_;
+  failure_ = GorRecord::kUnparsable;
   std::string line;
   const bool has_line = next_line(line);
   const auto meta = has_line ? parse_gor_meta(line) : std::nullopt;
   if (!meta) {
-    records_.add(GorRecord::kUnparsable);
+    pass_over(GorRecord::kUnparsable);
     skip_record();
     return true;
   }
   time_ = as_time(meta->time_ns);
   if (meta->type == '1') read_request(*meta, sink);
   if (meta->type == '2') read_response(*meta, sink);
-  if (meta->type == '3') records_.add(GorRecord::kReplayed);
+  if (meta->type == '3') pass_over(GorRecord::kReplayed);
   skip_record();
   return true;
+}
+
+void GorReader::pass_over(GorRecord why) {
+  records_.add(why);
+  if (options_.passed_over) options_.passed_over(read_, to_string(why));
 }
 
 // Reads the message whose parser was started. What follows it up to the separator is left.
@@ -104,7 +124,7 @@ bool GorReader::parse_message() {
     drop_front(progress.consumed);
     if (progress.state != State::kNeedsMore) return progress.state == State::kComplete;
     if (record_bytes_ > options_.max_record_bytes) {
-      records_.add(GorRecord::kTooLarge);
+      failure_ = GorRecord::kTooLarge;
       return false;
     }
     if (whole && parser_.can_skip() != UINT64_MAX && !record_ends()) {
@@ -150,7 +170,7 @@ void GorReader::skip_record() {
 
 void GorReader::read_request(const GorMeta& meta, http::ExchangeSink& sink) {
   parser_.start_request();
-  if (!parse_message() || open_.contains(meta.id)) return records_.add(GorRecord::kUnparsable);
+  if (!parse_message() || open_.contains(meta.id)) return pass_over(failure_);
   records_.add(GorRecord::kRequest);
   http::Exchange exchange;
   exchange.id = next_id_++;
@@ -168,7 +188,7 @@ void GorReader::read_request(const GorMeta& meta, http::ExchangeSink& sink) {
 
 void GorReader::read_response(const GorMeta& meta, http::ExchangeSink& sink) {
   const auto found = open_.find(meta.id);
-  if (found == open_.end()) return records_.add(GorRecord::kNoRequest);
+  if (found == open_.end()) return pass_over(GorRecord::kNoRequest);
   const Open open = found->second;
   parser_.start_response(open.answer_to);
   bool whole = parse_message();
@@ -176,7 +196,7 @@ void GorReader::read_response(const GorMeta& meta, http::ExchangeSink& sink) {
     parser_.start_response(open.answer_to);
     whole = parse_message();
   }
-  if (!whole) return records_.add(GorRecord::kUnparsable);
+  if (!whole) return pass_over(failure_);
   records_.add(GorRecord::kResponse);
   open_.erase(found);
   const Time first = as_time(meta.time_ns);
@@ -195,7 +215,11 @@ void GorReader::lose_oldest(http::ExchangeSink& sink) {
 
 std::uint64_t GorReader::bytes_read() const {
   const z_off_t at = gzoffset(file_);
-  return at > 0 ? static_cast<std::uint64_t>(at) : 0;
+  const z_off_t unpacked = gztell(file_);
+  if (at <= 0 || unpacked <= 0) return 0;
+  // What waits in the buffer is not read yet.
+  const double used = static_cast<double>(unpacked) - static_cast<double>(buffer_.size() - begin_);
+  return static_cast<std::uint64_t>(static_cast<double>(at) * used / static_cast<double>(unpacked));
 }
 
 }  // namespace shadowtap::files

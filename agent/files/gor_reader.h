@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -30,6 +31,8 @@ struct GorReaderOptions {
   std::size_t max_record_bytes = 64 << 20;
   std::size_t max_open = 65536;       // requests waiting for their answer's record
   std::uint64_t first_exchange = 1;   // ids count from here
+  // May be empty. A record that gave nothing, by its place in the file, from 1.
+  std::function<void(std::uint64_t record, const char* reason)> passed_over;
 };
 
 enum class GorRecord : std::uint8_t {
@@ -41,6 +44,7 @@ enum class GorRecord : std::uint8_t {
   kTooLarge,
   kCount_,
 };
+const char* to_string(GorRecord record);
 
 class GorReader {
  public:
@@ -69,6 +73,7 @@ class GorReader {
   void read_request(const GorMeta& meta, http::ExchangeSink& sink);
   void read_response(const GorMeta& meta, http::ExchangeSink& sink);
   bool parse_message();
+  void pass_over(GorRecord why);
   bool record_ends();
   void skip_record();
   void lose_oldest(http::ExchangeSink& sink);
@@ -84,6 +89,8 @@ class GorReader {
   std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t record_bytes_ = 0;
+  std::uint64_t read_ = 0;  // records
+  GorRecord failure_ = GorRecord::kUnparsable;  // why the last message could not be read
   bool at_end_ = false;
   http::MessageParser parser_;
   std::unordered_map<std::string, Open> open_;

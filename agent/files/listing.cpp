@@ -68,6 +68,18 @@ json::object no_exchange(std::string_view what, std::string_view reason) {
   return line;
 }
 
+std::string what_of(const http::Incident& incident) {
+  using Of = http::Incident::Of;
+  switch (incident.of) {
+    case Of::kRequest: return "request not paired";
+    case Of::kResponse: return "response not paired";
+    case Of::kConnection: return "connection";
+    case Of::kClientBytes: return fmt::format("{} bytes of the client lost", incident.bytes);
+    case Of::kServerBytes: return fmt::format("{} bytes of the server lost", incident.bytes);
+  }
+  return "?";
+}
+
 }  // namespace
 
 Lister::Lister(ListFormat format, std::function<void(std::string_view)> print)
@@ -138,21 +150,36 @@ void Lister::print_json(const http::Exchange& e, const char* reason) {
   print_(json::serialize(line) + "\n");
 }
 
-void Lister::unpaired(const char* what, const char* detail) {
+void Lister::incident(const http::Incident& incident) {
+  const std::string what = what_of(incident);
   if (format_ == ListFormat::kText) {
-    print_(fmt::format("- {} not paired: {}\n", what, detail));
+    print_(fmt::format("{} - {}: {}\n", incident.client.to_string(), what, incident.reason));
     return;
   }
-  print_(json::serialize(no_exchange(what, detail)) + "\n");
+  json::object line = no_exchange(what, incident.reason);
+  line["client"] = incident.client.to_string();
+  line["server"] = incident.server.to_string();
+  line["connection"] = incident.connection;
+  print_(json::serialize(line) + "\n");
 }
 
-void Lister::passed_over(std::string_view what, std::string_view reason, std::uint64_t count) {
-  if (count == 0) return;
+void Lister::unreadable(std::string_view what, std::uint64_t place, std::string_view reason) {
   if (format_ == ListFormat::kText) {
-    print_(fmt::format("- {} {}: {}\n", count, what, reason));
+    print_(fmt::format("- {} {}: {}\n", what, place, reason));
     return;
   }
   json::object line = no_exchange(what, reason);
+  line["place"] = place;
+  print_(json::serialize(line) + "\n");
+}
+
+void Lister::others(std::string_view what, std::uint64_t count) {
+  if (count == 0) return;
+  if (format_ == ListFormat::kText) {
+    print_(fmt::format("- {} {}: not the service's\n", count, what));
+    return;
+  }
+  json::object line = no_exchange(what, "not the service's");
   line["count"] = count;
   print_(json::serialize(line) + "\n");
 }

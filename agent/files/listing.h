@@ -1,5 +1,5 @@
-// `shadowtap replay FILE --list`: one line per exchange, one per thing that was lost, as
-// text for people or as JSON lines.
+// `shadowtap replay FILE --list`: one line per exchange, one per thing that was lost or
+// skipped, as text for people or as JSON lines.
 //
 // A sink like the shard's, so what is listed is what would be sent and compared. Bodies
 // are named by their SHA-256: read with ParserOptions::hash_bodies.
@@ -27,9 +27,11 @@ class Lister final : public http::ExchangeSink {
   void completed(http::ExchangeId id, http::Response original, Time first_byte,
                  Time last_byte) override;
   void lost(http::ExchangeId id, http::OriginalLoss loss, const char* detail) override;
-  void unpaired(const char* what, const char* detail) override;
-  // A line for `count` packets or connections that gave no exchange; none if 0.
-  void passed_over(std::string_view what, std::string_view reason, std::uint64_t count);
+  void incident(const http::Incident& incident) override;
+  // The packet or record at that place of the file gave nothing.
+  void unreadable(std::string_view what, std::uint64_t place, std::string_view reason);
+  // What is not the service's: one line for all of a kind, none if 0.
+  void others(std::string_view what, std::uint64_t count);
 
   std::uint64_t complete() const { return complete_; }
   std::uint64_t incomplete() const { return incomplete_; }

@@ -78,7 +78,7 @@ bool Conversation::begin_request(const Bytes& bytes) {
       return false;
     }
     sync_ = Sync::kUnconfirmed;
-    context_.events.add(ConversationEvent::kResynchronised);
+    count(ConversationEvent::kResynchronised);
   }
   pipelines_ = pipelines_ || !pending_.empty();
   request_ = context_.parsers.take();
@@ -191,7 +191,7 @@ bool Conversation::begin_response(const Bytes& bytes) {
     return out_of_step("an answer nobody asked for", Side::kServer), false;
   }
   if (pending == nullptr) return hold(held_server_, bytes), false;
-  if (said_close_) context_.events.add(ConversationEvent::kBytesAfterClose);
+  if (said_close_) count(ConversationEvent::kBytesAfterClose);
   response_ = context_.parsers.take();
   start_response(*pending);
   return true;
@@ -282,7 +282,7 @@ Conversation::HeldQueue Conversation::take(HeldQueue& queue) {
 
 void Conversation::hold(HeldQueue& queue, const Bytes& bytes) {
   if (held_ + bytes.bytes.size() > context_.options.max_held) {
-    context_.events.add(ConversationEvent::kHeldTooMuch);
+    count(ConversationEvent::kHeldTooMuch);
     pipelines_ = true;
     return out_of_step("held too much", Side::kClient);
   }

@@ -67,6 +67,8 @@ enum class ConversationEvent : std::uint8_t {
   kUnpairedResponse,
   kCount_,
 };
+// As in the ledger's `connections`.
+const char* to_string(ConversationEvent event);
 
 // Exchange ids of one shard: its index in the top 8 bits, a count that starts anywhere.
 class ExchangeIds {
@@ -127,6 +129,9 @@ class Conversation {
   void server_end(Time time);
   void closed(const Ending& ending, Time time);
   void tick(Time now);
+
+  // Tells the sink of something that is no exchange; `reason` is a literal.
+  void note(Incident::Of of, const char* reason, std::uint64_t bytes = 0);
 
   // Nothing more to learn here: not HTTP, or a tunnel.
   bool stopped() const { return sync_ == Sync::kStopped; }
@@ -205,6 +210,7 @@ class Conversation {
   // `last` sent what broke it; after a client's bytes an answer may be outstanding.
   void out_of_step(const char* why, Side last);
   void dropped(Side side, bool message);
+  void count(ConversationEvent event);
   void expect_answer();
   void forget_client(const char* why);
   void lose_pending(OriginalLoss loss, const char* detail);

@@ -46,6 +46,23 @@ Looks looks_like_request(std::string_view bytes) {
 
 }  // namespace
 
+const char* to_string(ConversationEvent event) {
+  switch (event) {
+    case ConversationEvent::kTls: return "tls";
+    case ConversationEvent::kHttp2: return "http2";
+    case ConversationEvent::kNotHttp: return "not_http";
+    case ConversationEvent::kUpgraded: return "upgraded";
+    case ConversationEvent::kResynchronised: return "resynchronised";
+    case ConversationEvent::kOutOfStep: return "out_of_step";
+    case ConversationEvent::kBytesAfterClose: return "bytes_after_close";
+    case ConversationEvent::kHeldTooMuch: return "held_too_much";
+    case ConversationEvent::kUnpairedRequest: return "unpaired_request";
+    case ConversationEvent::kUnpairedResponse: return "unpaired_response";
+    case ConversationEvent::kCount_: break;
+  }
+  return "?";
+}
+
 bool Conversation::looks_like_message(const Bytes& bytes) const {
   return bytes.starts_segment && looks_like_request(bytes.bytes) == Looks::kLike;
 }
@@ -137,8 +154,18 @@ void Conversation::confirm() {
   for (Answered& answered : std::exchange(unconfirmed_, {})) tell(std::move(answered));
 }
 
+void Conversation::count(ConversationEvent event) {
+  context_.events.add(event);
+  note(Incident::Of::kConnection, to_string(event));
+}
+
+void Conversation::note(Incident::Of of, const char* reason, std::uint64_t bytes) {
+  context_.sink.incident(
+      {of, reason, identity_.connection, identity_.client, identity_.server, bytes});
+}
+
 void Conversation::stop(ConversationEvent why) {
-  context_.events.add(why);
+  count(why);
   if (sync_ == Sync::kUnconfirmed && pending_.empty()) confirm();
   lose_unconfirmed("unconfirmed");
   lose_pending(OriginalLoss::kLost, "upgraded");
@@ -152,7 +179,7 @@ void Conversation::stop(ConversationEvent why) {
 
 // Which answer belongs to which request is no longer certain.
 void Conversation::out_of_step(const char* why, Side last) {
-  context_.events.add(ConversationEvent::kOutOfStep);
+  count(ConversationEvent::kOutOfStep);
   const bool tunnel = std::any_of(pending_.begin(), pending_.end(),
                                   [](const Pending& p) { return p.upgrade; });
   // The rest of a request in progress may look like anything.
@@ -313,12 +340,12 @@ void Conversation::drop_response() { context_.parsers.give(std::move(response_))
 
 void Conversation::unpaired_request(const char* detail) {
   context_.events.add(ConversationEvent::kUnpairedRequest);
-  context_.sink.unpaired("request", detail);
+  note(Incident::Of::kRequest, detail);
 }
 
 void Conversation::unpaired_response(const char* detail) {
   context_.events.add(ConversationEvent::kUnpairedResponse);
-  context_.sink.unpaired("response", detail);
+  note(Incident::Of::kResponse, detail);
 }
 
 bool Conversation::busy() const {

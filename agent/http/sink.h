@@ -7,6 +7,23 @@
 
 namespace shadowtap::http {
 
+// Something on a connection that is no exchange.
+struct Incident {
+  enum class Of : std::uint8_t {
+    kRequest,      // seen in part, or without its answer
+    kResponse,     // seen in part, or without its request
+    kConnection,   // what it carries, how it was seen, where pairing began or ended
+    kClientBytes,  // lost: `bytes` of them
+    kServerBytes,
+  };
+  Of of;
+  const char* reason;  // a literal
+  std::uint64_t connection;
+  Endpoint client;
+  Endpoint server;
+  std::uint64_t bytes = 0;
+};
+
 class ExchangeSink {
  public:
   virtual ~ExchangeSink() = default;
@@ -27,9 +44,8 @@ class ExchangeSink {
   virtual bool needs_rest_of_request() { return true; }
   virtual bool needs_rest_of_original(ExchangeId) { return true; }
 
-  // A request or response that was seen in part, or without its partner, and so is no
-  // exchange (never captured): counted, listed, not paired.
-  virtual void unpaired(const char* what, const char* detail) = 0;
+  // Counted already; for listings.
+  virtual void incident(const Incident&) {}
 };
 
 }  // namespace shadowtap::http

@@ -161,6 +161,9 @@ void Connection::half_end(Direction direction, Time time) {
   if (reader_) reader_->end(direction, time);
 }
 
-void Connection::half_event(HalfEvent event) { context_.counters.half_events.add(event); }
+void Connection::half_event(HalfEvent event) {
+  context_.counters.half_events.add(event);
+  if (reader_) reader_->event(to_string(event));
+}
 
 }  // namespace shadowtap::stream

@@ -5,6 +5,19 @@
 #include "agent/net/sequence.h"
 
 namespace shadowtap::stream {
+
+const char* to_string(HalfEvent event) {
+  switch (event) {
+    case HalfEvent::kConflict: return "overlap_conflict";
+    case HalfEvent::kFarAhead: return "far_ahead";
+    case HalfEvent::kHeldTooMuch: return "held_too_much";
+    case HalfEvent::kTruncated: return "truncated";
+    case HalfEvent::kUrgent: return "urgent";
+    case HalfEvent::kCount_: break;
+  }
+  return "?";
+}
+
 namespace {
 
 // The largest window TCP can announce (RFC 7323 section 2.3): nothing honest is farther.

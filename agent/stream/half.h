@@ -26,6 +26,8 @@ enum class HalfEvent : std::uint8_t {
   kUrgent,       // a segment with an urgent byte, taken for missing
   kCount_,
 };
+// As in the ledger's `connections`.
+const char* to_string(HalfEvent event);
 
 // What a Half reports to while it works.
 class HalfListener {

@@ -52,6 +52,8 @@ class Reader {
   // [from, to) passed, but the tap left it out, as unneeded_until() said it may.
   virtual void skipped(net::Direction direction, std::int64_t from, std::int64_t to,
                        Time time) = 0;
+  // Something odd about the segments: a literal, as the ledger has it.
+  virtual void event(const char*) {}
   // The direction's FIN, after all its bytes.
   virtual void end(net::Direction direction, Time time) = 0;
   virtual void closed(Closed why, Time time) = 0;

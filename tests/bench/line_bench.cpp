@@ -32,7 +32,6 @@ class Counting final : public http::ExchangeSink {
     bytes += r.body.size;
   }
   void lost(http::ExchangeId, http::OriginalLoss, const char*) override {}
-  void unpaired(const char*, const char*) override {}
   std::uint64_t complete = 0;
   std::uint64_t bytes = 0;
 };

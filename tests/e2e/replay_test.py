@@ -1,6 +1,8 @@
 """What was recorded on the wire is replayed to a candidate, and judged by its exit code."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import unittest
@@ -89,6 +91,38 @@ class ReplayTest(unittest.TestCase):
         done = self.replay(path, "--deny", "^/private", "--report", "json")
         self.assertEqual([line.split('"')[1] for line in log().splitlines()], ["GET /safe HTTP/1.1"],
                          done.stderr)
+
+    def test_a_terminal_shows_how_far_it_is(self):
+        self.target.nginx(8080, SAME, "candidate")
+        answer = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}'
+        path = self.lab.directory / "paced.gor"
+        with path.open("w", newline="") as file:
+            for i in range(31):  # three seconds
+                for kind, message in ((1, "GET /item HTTP/1.1\r\nHost: h\r\n\r\n"), (2, answer)):
+                    file.write(f"{kind} {i:024x} {1700000000 * 10**9 + i * 10**8} 1000000\n{message}\n🐵🙈🙉\n")
+        ours, terminal = os.openpty()
+        process = subprocess.Popen(
+            self.service.inside([BINARY, "replay", path, "--port", "8080", "--candidate",
+                                 f"http://{Lab.TARGET}:8080", "--speed", "1"]),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal)
+        os.close(terminal)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+        except OSError:  # EIO: the other end is closed
+            pass
+        self.assertIn(process.wait(30), (1, 3))  # by its verdict
+        os.close(ours)
+        size = path.stat().st_size
+        lines = re.findall(r"(\d+) of (\d+) bytes \((\d+) %\), (\d+) exchanges, about (\d+) s left", shown.decode())
+        self.assertGreaterEqual(len(lines), 3, shown)
+        read, exchanges, left = ([int(line[i]) for line in lines] for i in (0, 3, 4))
+        self.assertTrue(all(int(line[1]) == size for line in lines), lines)
+        self.assertEqual((read, exchanges), (sorted(read), sorted(exchanges)))
+        self.assertLess(read[0], size, "it is not all read at once")
+        self.assertGreater(left[0], 0)
+        self.assertEqual((read[-1], exchanges[-1], left[-1]), (size, 31, 0), shown)
 
     def test_a_pace_is_kept_and_a_wrong_one_refused(self):
         path = self.record(3, "--with-secrets")

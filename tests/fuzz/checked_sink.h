@@ -27,7 +27,6 @@ class CheckedSink final : public http::ExchangeSink {
   void lost(http::ExchangeId id, http::OriginalLoss, const char*) override {
     require(open_.erase(id) == 1);
   }
-  void unpaired(const char*, const char*) override {}
   bool needs_rest_of_request() override { return needs_rest; }
   bool needs_rest_of_original(http::ExchangeId id) override {
     require(open_.contains(id));

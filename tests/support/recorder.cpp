@@ -30,8 +30,10 @@ void Recorder::lost(http::ExchangeId id, http::OriginalLoss, const char* detail)
   ++lost_;
 }
 
-void Recorder::unpaired(const char* what, const char* detail) {
-  unpaired_lines.push_back(std::string(what) + ": " + detail);
+void Recorder::incident(const http::Incident& incident) {
+  using Of = http::Incident::Of;
+  if (incident.of == Of::kRequest) unpaired_lines.push_back(std::string("request: ") + incident.reason);
+  if (incident.of == Of::kResponse) unpaired_lines.push_back(std::string("response: ") + incident.reason);
 }
 
 std::vector<std::string> Recorder::lines() const {

@@ -21,7 +21,7 @@ class Recorder final : public http::ExchangeSink {
   void opened(http::Exchange exchange) override;
   void completed(http::ExchangeId id, http::Response original, Time first, Time last) override;
   void lost(http::ExchangeId id, http::OriginalLoss loss, const char* detail) override;
-  void unpaired(const char* what, const char* detail) override;
+  void incident(const http::Incident& incident) override;
   bool needs_rest_of_request() override { return needs_rest; }
   bool needs_rest_of_original(http::ExchangeId) override { return needs_rest; }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -101,7 +102,80 @@ TEST_F(Listing, FramesOf64KiBAreReadWhole) {
 TEST_F(Listing, WhatIsNoExchangeHasALineToo) {
   Wire wire;
   wire.handshake().client("\x16\x03\x01junk");
-  EXPECT_THAT(list(wire.packets, files::ListFormat::kText), ElementsAre("- 1 connections: tls\n"));
+  EXPECT_THAT(list(wire.packets, files::ListFormat::kText), ElementsAre("10.0.0.1:40000 - connection: tls\n"));
+}
+
+// Each with its client, so that one can go and look.
+TEST_F(Listing, EveryLostOrSkippedThingHasALineOfItsOwn) {
+  Wire tls(40001);
+  tls.handshake().client("\x16\x03\x01junk");
+  Wire tunnel(40002);
+  tunnel.handshake().client("GET /ws HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+  tunnel.server("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+  Wire late(40003);
+  late.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  late.wait(std::chrono::seconds(2)).client("GET /a HTTP/1.1\r\n\r\n");
+  late.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  late.client("GET /b HTTP/1.1\r\n\r\n");
+  late.packets.pop_back();  // the acknowledgment
+  late.packets.pop_back();  // /b
+  late.client("GET /c HTTP/1.1\r\n\r\n");  // shows that /b was sent
+  late.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  std::vector<testing::Packet> packets;
+  for (const Wire* wire : {&tls, &tunnel, &late}) {
+    packets.insert(packets.end(), wire->packets.begin(), wire->packets.end());
+  }
+  const auto lines = list(packets, files::ListFormat::kText);
+  const auto has = [&lines](const char* line) { return std::count(lines.begin(), lines.end(), line); };
+  EXPECT_EQ(has("10.0.0.1:40001 - connection: tls\n"), 1);
+  EXPECT_EQ(has("10.0.0.1:40002 - connection: upgraded\n"), 1);
+  EXPECT_EQ(has("10.0.0.1:40003 - connection: mid_stream\n"), 1);
+  EXPECT_EQ(has("10.0.0.1:40003 - connection: resynchronised\n"), 1);
+  EXPECT_EQ(has("10.0.0.1:40003 - response not paired: no request seen\n"), 2);  // and behind the gap
+  EXPECT_EQ(has("10.0.0.1:40003 - 19 bytes of the client lost: gap.capture\n"), 1)
+      << ::testing::PrintToString(lines);
+}
+
+// Where a frame stands in the file: behind the file's header, the frames before, its own header.
+std::streamoff place_of_frame(const std::vector<testing::Packet>& packets, std::size_t n) {
+  std::size_t place = 24 + 16;
+  for (std::size_t i = 0; i < n; ++i) {
+    place += 16 + testing::frame_of(packets[i], testing::all_links().front()).size();
+  }
+  return static_cast<std::streamoff>(place);
+}
+
+// Numbered as other tools number them.
+TEST_F(Listing, APacketThatCannotBeReadIsNamedByItsPlace) {
+  const std::string path = (folder_ / "odd.pcap").string();
+  const auto packets = two_exchanges().packets;
+  testing::write_capture(path, packets);
+  // The fourth packet: its fragment offset set; the fifth: an IP header longer than it is.
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  const std::streamoff ethernet = 14;
+  file.seekp(place_of_frame(packets, 3) + ethernet + 7).put(8);
+  file.seekp(place_of_frame(packets, 4) + ethernet).put(0x4f);
+  file.close();
+  std::vector<std::string> lines;
+  ASSERT_TRUE(list_file({path, {80}, files::ListFormat::kText},
+                        [&](std::string_view line) { lines.emplace_back(line); }));
+  EXPECT_THAT(lines, ::testing::Contains("- packet 4: IP fragment\n"));
+  EXPECT_THAT(lines, ::testing::Contains("- packet 5: malformed\n"));
+}
+
+TEST_F(Listing, ARecordThatGivesNothingIsNamedByItsPlace) {
+  const std::string path = (folder_ / "odd.gor").string();
+  const std::string separator = "\n🐵🙈🙉\n";
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  std::ofstream(path) << "1 aa 1 0\nGET /a HTTP/1.1\r\n\r\n" << separator << "2 aa 1 0\n" << ok
+                      << separator << "3 aa 1 0\n" << ok << separator << "2 bb 1 0\n" << ok
+                      << separator << "1 cc 1 0\njunk\r\n\r\n" << separator;
+  std::vector<std::string> lines;
+  ASSERT_TRUE(list_file({path, {}, files::ListFormat::kText},
+                        [&](std::string_view line) { lines.emplace_back(line); }));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("GET /a 200"), "- record 3: replayed response\n",
+                                 "- record 4: response without a request\n",
+                                 "- record 5: not readable\n"));
 }
 
 TEST_F(Listing, EveryJsonLineHasTheContractsKeys) {

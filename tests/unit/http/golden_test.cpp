@@ -33,8 +33,10 @@ class Log final : public http::ExchangeSink {
   void lost(http::ExchangeId id, http::OriginalLoss, const char* detail) override {
     lines.push_back("lost " + std::to_string(id) + " " + detail);
   }
-  void unpaired(const char* what, const char* detail) override {
-    lines.push_back(std::string("unpaired ") + what + ": " + detail);
+  void incident(const http::Incident& incident) override {
+    using Of = http::Incident::Of;
+    if (incident.of == Of::kRequest) lines.push_back(std::string("unpaired request: ") + incident.reason);
+    if (incident.of == Of::kResponse) lines.push_back(std::string("unpaired response: ") + incident.reason);
   }
   std::vector<std::string> lines;
 

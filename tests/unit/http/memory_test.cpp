@@ -25,7 +25,6 @@ class Forgetful final : public http::ExchangeSink {
   void opened(http::Exchange) override {}
   void completed(http::ExchangeId, http::Response, Time, Time) override { ++complete; }
   void lost(http::ExchangeId, http::OriginalLoss, const char*) override {}
-  void unpaired(const char*, const char*) override {}
   std::size_t complete = 0;
 };
 
