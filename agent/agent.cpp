@@ -20,6 +20,7 @@
 #include "agent/capture/privileges.h"
 #include "agent/capture/tap.h"
 #include "agent/compare_worker.h"
+#include "agent/config/own_address.h"
 #include "agent/config/watcher.h"
 #include "agent/edits/config_edits.h"
 #include "agent/effects.h"
@@ -200,6 +201,7 @@ Result<> Agent::Parts::make_services(Shard& shard) {
     context.limits = limits.get();
     context.resolver = resolver.get();
     context.health = health.empty() ? nullptr : health[s].get();
+    if (tap) context.is_service = config::own_check(config, service);
     auto dispatcher = shadow::make_dispatcher(shard.io(), context, service.select, service.dispatch,
                                               service.targets(), shard.answers());
     if (!dispatcher) return dispatcher.error();

@@ -23,6 +23,13 @@ Unreported outcome_of(const results::Compared& compared) {
 
 }  // namespace
 
+std::optional<Controlled> controlled_by(const results::Comparison& comparison) {
+  const auto* compared = std::get_if<results::Compared>(&comparison.ending);
+  if (compared == nullptr) return std::nullopt;
+  if (!compared->control) return Controlled::kNone;
+  return comparison.secondary_speaks ? Controlled::kSecondary : Controlled::kSkewed;
+}
+
 const char* to_string(Unreported outcome) {
   switch (outcome) {
     case Unreported::kMatch: return "match";

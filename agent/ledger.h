@@ -3,6 +3,8 @@
 // always sum up to `captured`.
 #pragma once
 
+#include <optional>
+
 #include "agent/base/counter.h"
 #include "agent/http/exchange.h"
 #include "agent/http/outcomes.h"
@@ -38,6 +40,20 @@ inline const char* to_string(Repeated repeated) {
   return kNames[static_cast<std::size_t>(repeated)];
 }
 
+// What the secondary was to a comparison. Beside the sum.
+enum class Controlled : std::uint8_t {
+  kSecondary,
+  kSkewed,  // it answered, but was sent more than noise.max_skew apart: no control
+  kNone,
+  kCount_,
+};
+inline const char* to_string(Controlled controlled) {
+  constexpr const char* kNames[] = {"secondary", "skewed", "none"};
+  return kNames[static_cast<std::size_t>(controlled)];
+}
+// nullopt for what was not compared.
+std::optional<Controlled> controlled_by(const results::Comparison& comparison);
+
 struct Ledger {
   Counter captured;
   Counter compared;
@@ -47,6 +63,7 @@ struct Ledger {
   CounterSet<http::NotComparable> not_comparable;
   CounterSet<Unreported> unreported;  // ended and counted, but the queue to results was full
   CounterSet<Repeated> repeats;
+  CounterSet<Controlled> control;
 
   std::uint64_t ended() const {
     return compared.value() + skipped.total() + refused.total() + shadow_error.total() +

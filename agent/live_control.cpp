@@ -35,6 +35,7 @@ api::ServiceLedger ledger_of(const std::vector<std::unique_ptr<Shard>>& shards,
   ledger.shadow_error = reasons_of(shards, service, &Ledger::shadow_error);
   ledger.not_comparable = reasons_of(shards, service, &Ledger::not_comparable);
   ledger.repeats = reasons_of(shards, service, &Ledger::repeats);
+  ledger.control = reasons_of(shards, service, &Ledger::control);
   ledger.unreported = reasons_of(shards, service, &Ledger::unreported);
   const std::uint64_t ended = ledger.compared + api::total(ledger.skipped) + api::total(ledger.refused) +
                               api::total(ledger.shadow_error) + api::total(ledger.not_comparable);
@@ -60,6 +61,7 @@ void add_to(shadow::TargetStatus& sum, const shadow::TargetStatus& one) {
   sum.retried += one.retried;
   sum.mark_failures += one.mark_failures;
   sum.withdrawn += one.withdrawn;
+  sum.own_address += one.own_address;
   sum.send_delay.add(one.send_delay);
 }
 

@@ -238,7 +238,7 @@ void Shard::compare(OpenExchange& open) {
   CompareJob job = job_of(open);
   if (worker_ == nullptr || job.body_bytes() <= options_.inline_compare_bytes) {
     results::Comparison comparison = compare_exchange(std::move(job), *service.rules);
-    count(service.ledger, comparison.ending);
+    count(service.ledger, comparison);
     report(std::move(comparison));
     return;
   }
@@ -246,7 +246,7 @@ void Shard::compare(OpenExchange& open) {
     auto shared = std::make_shared<results::Comparison>(std::move(comparison));
     boost::asio::post(io_, [this, &ledger, shared] {
       --comparing_;
-      count(ledger, shared->ending);
+      count(ledger, *shared);
       report(std::move(*shared));
     });
   };
@@ -280,6 +280,11 @@ void Shard::count(Ledger& ledger, const results::Ending& ending) {
     void operator()(http::NotComparable reason) const { ledger.not_comparable.add(reason); }
   };
   std::visit(Count{ledger}, ending);
+}
+
+void Shard::count(Ledger& ledger, const results::Comparison& comparison) {
+  count(ledger, comparison.ending);
+  if (const auto control = controlled_by(comparison)) ledger.control.add(*control);
 }
 
 void Shard::report(results::Comparison comparison) {

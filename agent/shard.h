@@ -120,6 +120,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void settle_resend(OpenExchange& open);
   http::Exchange take_exchange(OpenExchange& open);
   void count(Ledger& ledger, const results::Ending& ending);
+  void count(Ledger& ledger, const results::Comparison& comparison);
   void report(results::Comparison comparison);
   void wake_results_if_due(Time now);
   void wind_down(const std::function<void(const net::Segment&)>& take);

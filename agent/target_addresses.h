@@ -1,8 +1,12 @@
 // Keeps the tap told of every address that targets have, so that what is sent to them is
-// never captured again. Control thread.
+// never captured again. An address that is the service itself is said once, and not told.
+// Control thread.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "agent/base/endpoint.h"
@@ -26,11 +30,18 @@ class TargetAddresses {
   Result<> tell(capture::Tap& tap);
 
  private:
-  std::vector<Endpoint> known() const;
+  struct Followed {
+    std::string service;
+    std::function<bool(const Endpoint&)> is_service;
+    std::optional<shadow::SocketAddress> literal;
+    std::shared_ptr<const shadow::ResolvedName> name;  // where it is not literal
+  };
+  std::vector<Endpoint> known();
+  void warn_once(const Followed& followed, const Endpoint& endpoint) const;
 
   shadow::Resolver& resolver_;
-  std::vector<Endpoint> literal_;
-  std::vector<std::shared_ptr<const shadow::ResolvedName>> names_;
+  std::vector<Followed> followed_;
+  std::vector<Endpoint> own_;  // at the last look
   std::vector<Endpoint> told_;
 };
 

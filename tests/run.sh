@@ -24,12 +24,12 @@ ctests() {  # PRESET ARGS…: a failure is remembered, the rest still runs
   ctest --test-dir "$dir" --output-on-failure --no-tests=ignore "$@" || status=1
 }
 
-# What tests read: the programs of a preset, the sources, the captures.
+# What tests read: the programs of a preset, the sources, the captures if they are there.
 read_by_tests() {  # PRESET
   {
     find "build/$1" -maxdepth 2 -type f -perm -u+x
     find . \( -path ./build -o -path ./.git \) -prune -o -type f -print
-    find ../shared -type f
+    find ../shared -type f || true
   } 2>/dev/null | LC_ALL=C sort | tr '\n' '\0' | xargs -0 stat -c '%n %s %y'
 }
 

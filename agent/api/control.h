@@ -47,6 +47,7 @@ struct ServiceLedger {
   // ignored, mismatch, error, not_compared): no part of the sum.
   Reasons unreported = {};
   Reasons repeats = {};  // noise.resend; beside the sum
+  Reasons control = {};  // of those compared: secondary, skewed, none; for the metrics
 };
 
 struct CaptureLedger {

@@ -48,6 +48,7 @@ void append(metrics::Snapshot& out, const ServiceLedger& ledger, std::string ver
   append<http::Refused>(out.refused, ledger.name, ledger.refused);
   append<http::AnswerError>(out.shadow_errors, ledger.name, ledger.shadow_error, 1);  // 0 is kNone
   append<http::NotComparable>(out.not_comparable, ledger.name, ledger.not_comparable);
+  for (const auto& [control, n] : ledger.control) out.controls.push_back({ledger.name, control, n});
   out.services.push_back({ledger.name, ledger.captured, in_flight(out, ledger),
                           total(ledger.unreported), false, std::move(verdict)});
 }

@@ -149,6 +149,7 @@ json::object to_json(const shadow::TargetStatus& target) {
   out["order_waits_cut"] = target.order_waits_cut;
   out["withdrawn"] = target.withdrawn;
   out["unmarked_sockets"] = target.mark_failures;
+  out["own_address"] = target.own_address;
   out["errors"] = counted<http::AnswerError>(target.errors);
   out["refused"] = counted<http::Refused>(target.refused);
   if (target.expires) out["expires"] = to_rfc3339(*target.expires);

@@ -87,7 +87,7 @@ struct Snapshot {
   std::vector<ComparisonCount> comparisons;
   std::vector<ResponseHistogram> responses;
   std::vector<ServiceExchanges> services;
-  std::vector<ReasonCount> skipped, refused, shadow_errors, not_comparable;
+  std::vector<ReasonCount> skipped, refused, shadow_errors, not_comparable, controls;
   std::vector<TargetCount> targets;
   std::vector<double> ring_fill;  // 0..1, by ring
   Process process;

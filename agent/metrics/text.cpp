@@ -117,6 +117,10 @@ void add_ledger(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
   out.push_back(reasons("shadowtap_not_comparable_total",
                         "Exchanges that ended without two responses to compare.", "reason",
                         s.not_comparable));
+  out.push_back(reasons("shadowtap_controls_total",
+                        "Comparisons by their secondary: it answered too, was sent too far apart to "
+                        "say anything, or did not answer.",
+                        "control", s.controls));
 }
 
 void add_comparisons(const Snapshot& s, std::vector<prom::MetricFamily>& out) {

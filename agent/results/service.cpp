@@ -127,6 +127,8 @@ void Service::add_compared(Comparison& comparison, const Compared& compared, Rou
   if (compared.control && comparison.secondary_speaks) {
     pair.control = Control::kSecondary;
     pair.control_hits = control_hits_.build(*compared.control, names_, maps, false);
+  } else if (compared.control) {
+    // Sent too far apart: without control.
   } else if (const auto earlier = production_control(comparison, route)) {
     pair.control = Control::kProduction;
     pair.control_hits = control_hits_.build(*earlier, names_, maps, false);

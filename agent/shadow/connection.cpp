@@ -42,13 +42,16 @@ void Connection::try_next_address(Time now) {
   if (next_address_ == addresses_.size()) return close(http::AnswerError::kConnect);
   peer_ = addresses_[next_address_++];
   trying_since_ = now;
-  if (start_connecting()) return;
+  if (!leads_to_service() && start_connecting()) return;
   // Later, because our owner's owner is amid sending.
   readiness_.later([self = shared_from_this(), attempt = next_address_] {
     const bool current = attempt == self->next_address_;
     if (current && self->state_ == State::kConnecting) self->try_next_address(clock_now());
   });
 }
+
+// Also asked once it is connected: who listens there may have changed meanwhile.
+bool Connection::leads_to_service() { return owner_ != nullptr && owner_->is_service(peer_); }
 
 bool Connection::start_connecting() {
   const bool tcp = peer_.family() != AF_UNIX;
@@ -76,7 +79,7 @@ void Connection::on_connected() {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return try_next_address(clock_now());
+  if (error != 0 || leads_to_service()) return try_next_address(clock_now());
   wait_to_write(false);
   wire_.attach(socket_.get(), tls_.get());
   if (!tls_) return become_ready();

@@ -63,6 +63,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     // It is closed; `error` is why it could not be opened, else kNone.
     virtual void gone(Connection& connection, http::AnswerError error) = 0;
     virtual void mark_failed() = 0;
+    // Whether that address is the tapped service, which must get nothing.
+    virtual bool is_service(const SocketAddress& address) = 0;
     // Scratch for reading, valid during one call.
     virtual std::span<char> read_buffer() = 0;
 
@@ -101,6 +103,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void try_next_address(Time now);
   void try_another_address(Time now);
   bool start_connecting();
+  bool leads_to_service();
   void on_connected();
   void shake();
   void become_ready();

@@ -17,6 +17,7 @@
 
 #include "agent/base/counter.h"
 #include "agent/base/result.h"
+#include "agent/base/endpoint.h"
 #include "agent/http/exchange.h"
 #include "agent/http/outcomes.h"
 #include "agent/shadow/latency_histogram.h"
@@ -76,6 +77,7 @@ struct TargetStatus {
   std::uint64_t retried = 0;          // on a fresh connection, after a stale pooled one
   std::uint64_t mark_failures = 0;    // sockets that could not get our mark
   std::uint64_t withdrawn = 0;        // accepted, then not sent (NotComparable)
+  std::uint64_t own_address = 0;      // connections not opened: it was the service itself
   LatencyHistogram send_delay;        // request complete at the tap -> first byte sent
   std::optional<WallTime> expires;
 };
@@ -162,6 +164,8 @@ struct ServiceContext {
   SharedLimits* limits = nullptr;  // none: no limits over all targets
   Resolver* resolver = nullptr;    // none: literal addresses and Unix sockets only
   ServiceHealth* health = nullptr;  // none: a recording, whose originals feel nothing
+  // Whether a connection to that address would reach the service itself. May be empty.
+  std::function<bool(const Endpoint&)> is_service = {};
 };
 
 // Fails on a URL, pattern, file or certificate that cannot be used; never because a

@@ -266,8 +266,8 @@ void Lane::target_answered(Target& target, http::ExchangeId id, http::Answer ans
   owner_.settled();
 }
 
-void Lane::target_withheld(Target& target, http::ExchangeId id) {
-  end_role(id, target.options().role, http::Skipped::kPath);
+void Lane::target_withheld(Target& target, http::ExchangeId id, TargetOutcome outcome) {
+  end_role(id, target.options().role, std::move(outcome));
 }
 
 void Lane::note(http::ExchangeId id, std::optional<HandedOut> HandedOutBy::*whose,

@@ -93,7 +93,7 @@ class Lane final : public Target::Owner {
 
   void target_answered(Target& target, http::ExchangeId id, http::Answer answer) override;
   void target_changed(Target& target) override;
-  void target_withheld(Target& target, http::ExchangeId id) override;
+  void target_withheld(Target& target, http::ExchangeId id, TargetOutcome outcome) override;
   bool may_follow(const http::Request& request) override { return owner_.may_follow(request); }
   bool may_become(std::string_view target) override { return owner_.may_become(target); }
 

@@ -9,8 +9,6 @@
 #include <cstddef>
 #include <cstring>
 
-#include "agent/base/endpoint.h"
-
 namespace shadowtap::shadow {
 namespace {
 
@@ -42,17 +40,24 @@ Addresses look_up(const std::string& host, std::uint16_t port, const Addresses& 
 
 }  // namespace
 
+std::optional<Endpoint> SocketAddress::endpoint() const {
+  if (family() == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&v4.sin_addr);
+    return Endpoint::v4(bytes[0], bytes[1], bytes[2], bytes[3], ntohs(v4.sin_port));
+  }
+  if (family() != AF_INET6) return std::nullopt;
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+  Endpoint endpoint;
+  std::memcpy(endpoint.address.data(), &v6.sin6_addr, endpoint.address.size());
+  endpoint.port = ntohs(v6.sin6_port);
+  return endpoint;
+}
+
 std::string SocketAddress::to_string() const {
   if (family() == AF_UNIX) return reinterpret_cast<const sockaddr_un*>(&storage)->sun_path;
-  char text[INET6_ADDRSTRLEN] = "?";
-  if (family() == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
-    ::inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(ntohs(v4->sin_port));
-  }
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-  ::inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-  return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port));
+  const auto tcp = endpoint();
+  return tcp ? tcp->to_string() : "?";
 }
 
 bool SocketAddress::operator==(const SocketAddress& other) const {

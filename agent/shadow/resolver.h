@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "agent/base/endpoint.h"
 #include "agent/base/time.h"
 
 namespace shadowtap::shadow {
@@ -26,6 +27,7 @@ struct SocketAddress {
   socklen_t size = 0;
 
   int family() const { return storage.ss_family; }
+  std::optional<Endpoint> endpoint() const;  // none for a Unix socket
   // "10.0.0.1:80", "[::1]:80", "/run/app.sock"
   std::string to_string() const;
   bool operator==(const SocketAddress& other) const;

@@ -118,13 +118,27 @@ Target::Admission Target::admit(Time now) {
   if (const Admission seen = probe(now); seen != Admission::kNow) return seen;
   SharedLimits* const limits = around_.context.limits;
   if (limits != nullptr && !limits->enter()) return Admission::kNoSlot;
-  if (!rate_.take(now) || (limits != nullptr && !limits->take(now))) {
+  if (!take_rate(now)) {
     if (limits != nullptr) limits->leave();
     return Admission::kRate;
   }
   ++busy_;
   [[maybe_unused]] const bool admitted = breaker_.admit(now);
   return Admission::kNow;
+}
+
+// Its own, and the one over all targets.
+bool Target::take_rate(Time now) {
+  SharedLimits* const limits = around_.context.limits;
+  return rate_.take(now) && (limits == nullptr || limits->take(now));
+}
+
+bool Target::is_service(const SocketAddress& address) {
+  if (!around_.context.is_service) return false;
+  const auto endpoint = address.endpoint();
+  if (!endpoint || !around_.context.is_service(*endpoint)) return false;
+  own_address_.add();
+  return true;
 }
 
 bool Target::warm(Time now) {
@@ -185,17 +199,19 @@ void Target::send(const http::Request& request, http::ExchangeId id,
                   const Substitution* aliases, std::optional<Time> due, Time now) {
   const std::string target = outgoing_.target_of(request, aliases);
   const bool elsewhere = outgoing_.may_lead_elsewhere(aliases) && target != request.target;
-  if (elsewhere && !around_.owner.may_become(target)) return withhold(id);
+  if (elsewhere && !around_.owner.may_become(target)) {
+    withdrawn_.add();
+    return withhold(id, http::Skipped::kPath);
+  }
   launch({id, request.method, outgoing_.compose(request, target, id, aliases),
           !idempotent(request), due},
          now);
 }
 
-void Target::withhold(http::ExchangeId id) {
+void Target::withhold(http::ExchangeId id, TargetOutcome outcome) {
   --busy_;
   if (around_.context.limits != nullptr) around_.context.limits->leave();
-  withdrawn_.add();
-  around_.owner.target_withheld(*this, id);
+  around_.owner.target_withheld(*this, id, std::move(outcome));
 }
 
 void Target::launch(Flight flight, Time now) {
@@ -238,8 +254,14 @@ void Target::answered(Flight flight, http::Answer answer) {
   // Times of a file are not the clock's: they lie in its future.
   const bool late = flight.due && answer.sent >= *flight.due;
   if (late && flight.redirects == 0) send_delay_.add(answer.sent - *flight.due);
-  if (follow_redirect(flight, answer)) return launch(std::move(flight), Time::clock::now());
-  finish(flight.id, std::move(answer));
+  if (!follow_redirect(flight, answer)) return finish(flight.id, std::move(answer));
+  const Time now = Time::clock::now();
+  if (take_rate(now)) return launch(std::move(flight), now);
+  // The answer is known, but not what was asked for: where it leads.
+  judge(answer, now);
+  refused_.add(http::Refused::kRate);
+  withhold(flight.id, http::Refused::kRate);
+  around_.owner.target_changed(*this);  // its slot is free
 }
 
 // Only of safe requests, at this target, and through the same decision as everything.
@@ -348,6 +370,7 @@ TargetStatus Target::status(Time now) const {
   status.retried = retried_.value();
   status.mark_failures = mark_failures_.value();
   status.withdrawn = withdrawn_.value();
+  status.own_address = own_address_.value();
   status.send_delay = send_delay_;
   if (options_.expires) status.expires = wall(created_ + *options_.expires, now);
   return status;

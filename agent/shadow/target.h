@@ -28,8 +28,9 @@ class Target final : private Connection::Owner {
     virtual void target_answered(Target& target, http::ExchangeId id, http::Answer answer) = 0;
     // A connection became usable, or could not be opened.
     virtual void target_changed(Target& target) = 0;
-    // Not sent: what rewriting made of it must not be.
-    virtual void target_withheld(Target& target, http::ExchangeId id) = 0;
+    // Not sent, or not to its end: what rewriting made of it must not be (Skipped), or a
+    // redirect asks for more than the rates allow (Refused).
+    virtual void target_withheld(Target& target, http::ExchangeId id, TargetOutcome outcome) = 0;
     // Whether a request that a redirect asks for may be sent.
     virtual bool may_follow(const http::Request& request) = 0;
     // Whether a request may be rewritten to that request target.
@@ -96,6 +97,7 @@ class Target final : private Connection::Owner {
   void stale(Flight flight) override;
   void gone(Connection& connection, http::AnswerError error) override;
   void mark_failed() override { mark_failures_.add(); }
+  bool is_service(const SocketAddress& address) override;
   std::span<char> read_buffer() override { return around_.read_buffer; }
 
   std::shared_ptr<Connection> add_connection();
@@ -104,10 +106,11 @@ class Target final : private Connection::Owner {
   std::vector<SocketAddress> addresses() const;
   bool name_unknown() const;
   void launch(Flight flight, Time now);
-  void withhold(http::ExchangeId id);
+  void withhold(http::ExchangeId id, TargetOutcome outcome);
   void finish(http::ExchangeId id, http::Answer answer);
   void judge(const http::Answer& answer, Time now);
   bool follow_redirect(Flight& flight, const http::Answer& answer);
+  bool take_rate(Time now);
   void close_outdated(Time now);
 
   Surroundings around_;
@@ -138,6 +141,7 @@ class Target final : private Connection::Owner {
   Counter retried_;
   Counter mark_failures_;
   Counter withdrawn_;
+  Counter own_address_;
   LatencyHistogram send_delay_;
 };
 

@@ -134,11 +134,11 @@ class Host:
         out = self.run("ss", "-Hltn", f"sport = :{port}").stdout
         return bool(out.strip())
 
-    def nginx(self, port, locations, name, listen=("",), http=""):
+    def nginx(self, port, locations, name, listen=("",), http="", options=""):
         """A real nginx with `locations` as its server block's text, `http` around that."""
         directory = self.lab.directory / name
         directory.mkdir()
-        listens = "\n".join(f"listen {address}{port};" for address in listen)
+        listens = "\n".join(f"listen {address}{port} {options};" for address in listen)
         (directory / "nginx.conf").write_text(
             f"""daemon off; master_process off; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 1024; }}

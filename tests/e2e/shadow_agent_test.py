@@ -191,6 +191,46 @@ class ShadowAgentTest(unittest.TestCase):
         self.get(10)
         self.assertEqual(agent.settled(captured + 10)["compared"], compared + 10)
 
+    def test_a_name_that_leads_to_the_service_itself_gets_nothing(self):
+        log = self.service.nginx(8080, SAME, "service").log
+        self.target.nginx(8080, SAME, "candidate")
+        answers, prefix = self.with_dns(Lab.SERVICE)
+        agent = self.agent('{ url: "http://candidate.test:8080", resolve_interval: 200ms }',
+                           prefix=prefix)
+        self.get(20)
+        ledger = agent.settled(20)  # it is still captured
+        self.assertEqual((ledger["captured"], sum(ledger["shadow_error"].values())), (20, 20), ledger)
+        until(lambda: self.target_status(agent, "candidate")["own_address"], "it is told why")
+        self.assertEqual(log().count("GET /x"), 20, "the service got its own clients' requests only")
+        self.assertEqual(agent.process.errors().count("is the service itself"), 1, agent.process.errors())
+
+        answers.write_text(Lab.TARGET)
+
+        def compared():
+            self.get(1)
+            return agent.ledger()["compared"]
+
+        until(compared, "what the name says now is followed")
+        captured = agent.ledger()["captured"]
+        self.get(10)
+        self.assertEqual(agent.settled(captured + 10)["captured"], log().count("GET /x"))
+
+    # Two sockets on one port: when the candidate's is gone the service's wildcard gets its connections.
+    def test_the_service_is_not_asked_in_place_of_a_dead_candidate_beside_it(self):
+        log = self.service.nginx(8080, SAME, "service", options="reuseport").log
+        self.service.run("ip", "addr", "add", "127.0.0.2/8", "dev", "lo")
+        beside = self.service.nginx(8080, OTHER, "candidate", listen=("127.0.0.2:",), options="reuseport")
+        agent = self.agent('{ url: "http://127.0.0.2:8080", breaker: { consecutive_failures: 3 } }')
+        self.get(20)
+        self.assertEqual(agent.settled(20)["compared"], 20, agent.coverage())
+        self.assertEqual(beside.log().count("GET /x"), 20)
+        beside.stop()
+        self.get(20)
+        ledger = agent.settled(40)
+        self.assertEqual(sum(ledger["shadow_error"].values()), 20, ledger)
+        self.assertEqual(log().count("GET /x"), 40, "the service got its own clients' requests only")
+        until(lambda: self.target_status(agent, "candidate")["own_address"], "it is told why")
+
     def test_an_address_of_a_name_that_swallows_everything_costs_no_exchange(self):
         self.black_hole("10.77.2.99")
         self.service.nginx(8080, SAME, "service")

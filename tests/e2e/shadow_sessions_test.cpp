@@ -191,6 +191,29 @@ TEST(Redirects, AreComparedNotFollowedUnlessAsked) {
   }
 }
 
+// Each step is a request at the target; one that may not be made leaves nothing to compare.
+TEST(Redirects, CountAgainstTheRates) {
+  Imposter server(redirecting);
+  for (const bool shared : {false, true}) {
+    Bench bench;
+    TargetOptions& candidate = bench.add(Role::kCandidate, server.url());
+    candidate.follow_redirects = 3;
+    if (shared) bench.limits.set({.rate = 1});
+    if (!shared) candidate.rate = 1;
+    bench.start();
+    const http::Exchange exchange = exchange_of("GET", "/a");
+    bench.dispatcher->submit(exchange);
+    ASSERT_TRUE(bench.run_until_answers(1));
+    const TargetOutcome* outcome = bench.sink.find(exchange.id);
+    ASSERT_TRUE(std::holds_alternative<http::Refused>(*outcome)) << shared;
+    EXPECT_EQ(std::get<http::Refused>(*outcome), http::Refused::kRate);
+    const TargetStatus status = bench.dispatcher->status()[0];
+    EXPECT_EQ(status.refused[static_cast<std::size_t>(http::Refused::kRate)], 1u);
+    EXPECT_EQ(status.in_flight, 0u);
+    EXPECT_EQ(bench.limits.in_flight(), 0);
+  }
+}
+
 // The rule allows a GET with an override of one path; a redirect must not take it elsewhere.
 TEST(Redirects, DoNotCarryAnotherMethodToAnotherPath) {
   std::atomic<int> elsewhere{0};

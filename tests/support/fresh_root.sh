@@ -5,7 +5,8 @@
 #   fresh_root.sh                               deploy/quickstart.sh --for 20s, twice
 #   fresh_root.sh 'CI=true tests/run.sh' …      these commands, one after the other
 #   CALLER=someone fresh_root.sh …              under sudo, called by a user of that name
-#   CCACHE=DIR fresh_root.sh …                  starts with a copy of that compiler cache
+#   CCACHE=DIR fresh_root.sh …                  starts with a copy of that compiler cache,
+#                                               for its tests rather than its time
 set -euo pipefail
 if [ "${1:-}" != --inside ]; then
   cd "$(dirname "$0")/../.."
@@ -18,6 +19,7 @@ if [ "${1:-}" != --inside ]; then
 fi
 root=$2
 shift 2
+source=$root$PWD  # where it stands here: a compiler cache knows full paths
 
 started=$SECONDS
 # The package sources of this machine, whatever they are.
@@ -25,8 +27,8 @@ sources=(/etc/apt/sources.list.d/*.sources /etc/apt/sources.list)
 mmdebstrap --quiet --variant=minbase ${CALLER:+--include=sudo} bookworm "$root" \
   "$(ls "${sources[@]}" 2>/dev/null | head -n 1)"
 chmod 755 "$root"
-mkdir -p "$root/home/src"
-git archive HEAD | tar -x -C "$root/home/src"
+mkdir -p "$source"
+git archive HEAD | tar -x -C "$source"
 if [ -n "${CCACHE:-}" ]; then
   mkdir -p "$root/root/.cache"
   cp -a "$CCACHE" "$root/root/.cache/ccache"
@@ -42,16 +44,16 @@ inside=(chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/
 if [ -n "${CALLER:-}" ]; then
   "${inside[@]}" useradd --create-home "$CALLER"
   echo "$CALLER ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/caller"
-  "${inside[@]}" chown -R "$CALLER": /home/src
+  "${inside[@]}" chown -R "$CALLER": "$PWD"
   inside=(chroot "$root" runuser -u "$CALLER" -- sudo)
 fi
 for command in "$@"; do
   started=$SECONDS
   echo "== $command"
-  "${inside[@]}" /bin/sh -c "cd /home/src && exec env $command" </dev/null
+  "${inside[@]}" /bin/sh -c "cd $PWD && exec env $command" </dev/null
   echo "== $command: $((SECONDS - started)) s"
 done
 if [ -n "${CALLER:-}" ]; then
-  strays=$(find "$root/home/src" ! -user "$(stat -c %u "$root/home/$CALLER")" | head)
+  strays=$(find "$source" ! -user "$(stat -c %u "$root/home/$CALLER")" | head)
   [ -z "$strays" ] || { echo "error: files of root's in the tree: $strays" >&2; exit 1; }
 fi

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/ledger.h"
+
 namespace shadowtap {
 namespace {
 
@@ -58,6 +60,7 @@ TEST(CompareStage, TheSecondarySpeaksOnlyWhenBothWereSentTogether) {
     made.secondary->sent = made.candidate.sent + std::chrono::milliseconds(apart);
     const auto comparison = compare_exchange(std::move(made), *rules());
     EXPECT_EQ(comparison.secondary_speaks, speaks);
+    EXPECT_EQ(controlled_by(comparison), speaks ? Controlled::kSecondary : Controlled::kSkewed);
     EXPECT_TRUE(compared(comparison).control.has_value());
   }
 }

@@ -1,6 +1,13 @@
 #include "agent/config/own_address.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "agent/base/unique_fd.h"
 
 namespace shadowtap::config {
 namespace {
@@ -20,6 +27,42 @@ TEST(OwnAddress, ListenersAreReadFromProc) {
       "  sl\n   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A\n");
   ASSERT_EQ(six.size(), 1u);
   EXPECT_EQ(six[0].to_string(), "[::1]:8080");
+}
+
+// Real sockets: both ways find those that listen, and no others.
+TEST(OwnAddress, TheKernelNamesItsListeners) {
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  const UniqueFd six(::socket(AF_INET6, SOCK_STREAM, 0));
+  const UniqueFd bound(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_addr.s_addr = htonl(0x7f000005);  // 127.0.0.5
+  sockaddr_in6 any6{};
+  any6.sin6_family = AF_INET6;
+  any6.sin6_addr = in6addr_loopback;
+  const auto port_of = [](int socket) {
+    sockaddr_in6 name{};
+    socklen_t size = sizeof name;
+    EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size), 0);
+    return ntohs(name.sin6_port);  // at the same place in both families
+  };
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
+  ASSERT_EQ(::bind(bound.get(), reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
+  ASSERT_EQ(::bind(six.get(), reinterpret_cast<sockaddr*>(&any6), sizeof any6), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  ASSERT_EQ(::listen(six.get(), 1), 0);
+  const Endpoint four = v4(127, 0, 0, 5, port_of(listener.get()));
+  const Endpoint silent = v4(127, 0, 0, 5, port_of(bound.get()));
+  Endpoint loopback6;
+  loopback6.address[15] = 1;
+  loopback6.port = port_of(six.get());
+  const auto diagnosed = diagnosed_listeners();
+  ASSERT_TRUE(diagnosed);
+  for (const auto& all : {*diagnosed, proc_listeners()}) {
+    EXPECT_EQ(std::count(all.begin(), all.end(), four), 1);
+    EXPECT_EQ(std::count(all.begin(), all.end(), loopback6), 1);
+    EXPECT_EQ(std::count(all.begin(), all.end(), silent), 0);
+  }
 }
 
 TEST(OwnAddress, OnlyTheServicesOwnSocketIsItself) {

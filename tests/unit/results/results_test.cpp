@@ -194,6 +194,32 @@ TEST(ProductionControl, EarlierOriginalsTellNoiseFromRegressions) {
   EXPECT_EQ(verdicts, expected);
 }
 
+// Then nobody speaks: neither the secondary nor an earlier original.
+TEST(ProductionControl, IsNotAskedWhereTheSecondaryWasSentTooFarApart) {
+  auto results = Results::open(one_service());
+  ASSERT_TRUE(results);
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    Made made("GET", "/products/7", kStart + i * 300ms, 7);
+    made.candidate({differs("$.price", Kind::kValue, "5", "6")}).secondary({});
+    made.comparison.secondary_speaks = false;
+    http::Response original;
+    original.status = 200;
+    original.headers.append("Content-Type", "application/json");
+    original.body.bytes = R"({"price":5})";
+    original.body.size = original.body.bytes.size();
+    made.comparison.original_hash = 1;
+    made.comparison.exchange.original = std::move(original);
+    (*results)->add(std::move(made.comparison));
+  }
+  const auto rows = (*results)->endpoints("", "", 10).rows;
+  ASSERT_EQ(rows.size(), 1U);
+  const auto fields = (*results)->fields(rows[0].id, "", 10);
+  ASSERT_TRUE(fields);
+  ASSERT_EQ(fields->rows.size(), 1U);
+  EXPECT_EQ(fields->rows[0].verdict, "insufficient");
+  EXPECT_THAT(fields->rows[0].explain, testing::Not(testing::HasSubstr("earlier original")));
+}
+
 TEST(Routes, MergingFilesWhatWasCountedAnew) {
   auto results = Results::open(one_service());
   ASSERT_TRUE(results);
