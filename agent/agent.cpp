@@ -16,6 +16,7 @@
 #include "agent/api/backend.h"
 #include "agent/api/notifier.h"
 #include "agent/api/server.h"
+#include "agent/base/courtesy.h"
 #include "agent/base/log.h"
 #include "agent/capture/privileges.h"
 #include "agent/capture/tap.h"
@@ -287,6 +288,7 @@ void Agent::Parts::start_threads() {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     threads.emplace_back([this, i] {
       ::pthread_setname_np(::pthread_self(), ("st-shard-" + std::to_string(i)).c_str());
+      let_others_finish();
       shards[i]->run();
     });
   }

@@ -39,6 +39,7 @@ class Assembly {
   void flush(Time now) { connections_.flush(now); }
 
   std::size_t connections() const { return connections_.size(); }
+  std::size_t open_of(std::uint16_t service) const { return connections_.open_of(service); }
   std::size_t held_bytes() const { return connections_.held_bytes(); }
 
   // Any thread.

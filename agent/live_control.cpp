@@ -272,11 +272,9 @@ metrics::FromAgent LiveControl::metrics() const {
       all.packets.push_back({services_[s], "to_client", packets.to_client});
       for (const auto& [reason, n] : packets.lost) all.packets_lost.push_back({services_[s], reason, n});
     }
-  }
-  // A connection is one of its port's, not yet of a service: with several, all of them.
-  for (const auto& shard : shards_) {
-    all.connections.push_back({services_.size() == 1 ? services_.front() : "all", "open",
-                               shard->open_connections()});
+    for (const auto& shard : shards_) {
+      all.connections.push_back({services_[s], "open", shard->open_connections(s)});
+    }
   }
   all.config_reload_success = config_.last_reread_succeeded();
   return all;

@@ -446,9 +446,11 @@ bool Shard::work_left() const { return table_.size() > 0 || comparing_ > 0; }
 void Shard::tick(Time now) {
   next_tick_ = now + (work_left() ? kTick : kIdleTick);
   assembly_.tick(source_.clock(now));
-  open_connections_.store(assembly_.connections(), std::memory_order_relaxed);
-  for (auto& service : services_) {
-    service->dispatcher->tick(now);
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    Service& service = *services_[s];
+    service.open_connections.store(assembly_.open_of(static_cast<std::uint16_t>(s)),
+                                   std::memory_order_relaxed);
+    service.dispatcher->tick(now);
   }
   table_.sweep(now, [this](OpenExchange& open) {
     lost(open.exchange.id, http::OriginalLoss::kTimeout, "deadline");

@@ -88,7 +88,9 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
 
   const Ledger& ledger(std::size_t service) const { return services_[service]->ledger; }
   const Assembly& assembly() const { return assembly_; }
-  std::uint64_t open_connections() const { return open_connections_.load(std::memory_order_relaxed); }
+  std::uint64_t open_connections(std::size_t service) const {
+    return services_[service]->open_connections.load(std::memory_order_relaxed);
+  }
 
  private:
   struct Service {
@@ -96,6 +98,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
     std::unique_ptr<shadow::Dispatcher> dispatcher;
     std::shared_ptr<const CompareRules> rules;
     Ledger ledger;
+    std::atomic<std::uint64_t> open_connections{0};
   };
 
   // http::ExchangeSink
@@ -148,7 +151,6 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   std::atomic<std::size_t> handed_over_{0};
   http::ExchangeId next_resend_ = 0;
   std::size_t comparing_ = 0;  // jobs at the worker
-  std::atomic<std::uint64_t> open_connections_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> finished_{false};
   Time now_;         // of this turn of the loop

@@ -18,6 +18,9 @@ const volatile __u64 shadowtap_high_mark = ~0ULL;
 const volatile __u64 shadowtap_low_mark = ~0ULL;
 
 volatile __u32 shadowtap_enabled;
+/* Whether any verdict was ever written: looking one up is a cache line of 2 MiB, cold for
+ * nearly every packet. */
+volatile __u32 shadowtap_has_verdicts;
 __u64 shadowtap_ports[SHADOWTAP_PORT_WORDS];
 __u8 shadowtap_service_of_port[65536];
 struct shadowtap_shard shadowtap_shard_words[SHADOWTAP_MAX_SHARDS] __attribute__((aligned(64)));

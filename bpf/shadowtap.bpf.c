@@ -199,7 +199,8 @@ __noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now
 			return 0;
 		}
 	}
-	flow->seen_ns = coarse_now;
+	if (flow->seen_ns != coarse_now)
+		flow->seen_ns = coarse_now;
 	take(skb, p, flow);
 	end_if_closed(flow, p);
 	return 0;

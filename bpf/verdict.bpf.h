@@ -11,6 +11,8 @@ static __always_inline __u64 *verdict_of(__u64 hash, __u32 direction)
 {
 	__u32 index = shadowtap_verdict_index(hash, direction);
 
+	if (!shadowtap_has_verdicts)
+		return 0;
 	return bpf_map_lookup_elem(&shadowtap_verdicts, &index);
 }
 

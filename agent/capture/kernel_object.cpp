@@ -135,6 +135,7 @@ Result<> KernelObject::create_rings(const TapOptions& options) {
     const RingWords words{.shard = &object_->bss->shadowtap_shard_words[shard],
                           .enabled = &object_->bss->shadowtap_enabled,
                           .verdicts = verdicts_,
+                          .has_verdicts = &object_->bss->shadowtap_has_verdicts,
                           .secret = object_->rodata->shadowtap_secret};
     auto ring = MappedRing::map(std::move(fd), options.ring_bytes, words);
     if (!ring) return ring.error();

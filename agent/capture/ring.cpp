@@ -124,6 +124,7 @@ void MappedRing::skip(const net::FlowVerdict& verdict) {
       for_ever ? 0 : verdict.until);
   __atomic_store_n(&words_.verdicts[shadowtap_verdict_index(hash, direction)], word,
                    __ATOMIC_RELAXED);
+  if (*words_.has_verdicts == 0) *words_.has_verdicts = 1;
 }
 
 }  // namespace shadowtap::capture

@@ -24,6 +24,7 @@ struct RingWords {
   shadowtap_shard* shard = nullptr;         // heartbeat and armed
   volatile std::uint32_t* enabled = nullptr;  // the program's first look; it may clear it
   std::uint64_t* verdicts = nullptr;        // SHADOWTAP_VERDICTS words
+  volatile std::uint32_t* has_verdicts = nullptr;  // the program reads none before this is set
   std::uint64_t secret = 0;                 // of the flow hash
 };
 

@@ -55,6 +55,7 @@ class Connection final : private HalfListener {
   bool closed() const { return closed_; }
 
   const net::Flow& flow() const { return flow_; }
+  std::uint16_t service() const { return service_; }
   Time last() const { return last_; }
   bool busy() const;
   std::size_t held_bytes() const;

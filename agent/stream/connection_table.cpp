@@ -60,7 +60,13 @@ void ConnectionTable::segment(const net::Segment& segment) {
 Connection& ConnectionTable::insert(const net::Segment& segment) {
   Connection& connection = connections_.try_emplace(segment.flow, segment, context_).first->second;
   live_.push(connection);
+  if (open_of_.size() <= segment.service) open_of_.resize(segment.service + std::size_t{1});
+  ++open_of_[segment.service];
   return connection;
+}
+
+std::size_t ConnectionTable::open_of(std::uint16_t service) const {
+  return service < open_of_.size() ? open_of_[service] : 0;
 }
 
 // Brings the lists and the sum up to date after a connection changed.
@@ -74,6 +80,7 @@ void ConnectionTable::settle(Connection& connection) {
     connection.in_busy = busy;
   }
   if (!connection.closed()) return;
+  --open_of_[connection.service()];
   live_.remove(connection);
   lingering_.push(connection);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <vector>
 
 #include "agent/net/flow.h"
 #include "agent/net/segment.h"
@@ -25,7 +26,8 @@ class ConnectionTable {
   // The input ended: closes everything.
   void flush(Time now);
 
-  std::size_t size() const { return connections_.size(); }
+  std::size_t size() const { return connections_.size(); }  // with those that ended of late
+  std::size_t open_of(std::uint16_t service) const;
   std::size_t held_bytes() const { return total_bytes_; }
   const StreamCounters& counters() const { return context_.counters; }
 
@@ -54,6 +56,7 @@ class ConnectionTable {
   List<&Connection::busy_hook> busy_;
   Connection* latest_ = nullptr;  // most segments belong to the same connection as the last
   std::size_t total_bytes_ = 0;
+  std::vector<std::size_t> open_of_;  // by service
 };
 
 }  // namespace shadowtap::stream

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "agent/base/courtesy.h"
 #include "agent/capture/tap.h"
 
 namespace {
@@ -75,5 +76,6 @@ int run(std::uint16_t port) {
 
 int main(int argc, char** argv) {
   ::signal(SIGTERM, [](int) { stopped = 1; });
+  shadowtap::let_others_finish();
   return argc == 2 ? run(static_cast<std::uint16_t>(std::atoi(argv[1]))) : 2;
 }

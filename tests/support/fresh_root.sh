@@ -33,6 +33,8 @@ if [ -n "${CCACHE:-}" ]; then
   mkdir -p "$root/root/.cache"
   cp -a "$CCACHE" "$root/root/.cache/ccache"
 fi
+# A root that is a mount, as elsewhere: unshare(1) and ip-netns(8) change how it propagates.
+mount --bind "$root" "$root"
 for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"

@@ -166,8 +166,32 @@ TEST(Bounds, TheIdlestConnectionGoesWhenThereAreTooMany) {
     for (const Packet& p : wire.packets) assembly.segment(p.segment());
   }
   EXPECT_EQ(assembly.connections(), 10U);
+  EXPECT_EQ(assembly.open_of(0), 10U);
   EXPECT_EQ(assembly.stream_counters().closed.value(stream::Closed::kEvicted), 2U);
   EXPECT_EQ(sink.seen.begin()->second.lost, "evicted");
+}
+
+TEST(Bounds, OpenConnectionsAreCountedByService) {
+  Recorder sink;
+  Assembly assembly({}, sink);
+  const auto feed = [&assembly](const Wire& wire, std::uint16_t service) {
+    for (const Packet& p : wire.packets) {
+      net::Segment segment = p.segment();
+      segment.service = service;
+      assembly.segment(segment);
+    }
+  };
+  Wire ended(1);
+  feed(ended.handshake().client(kGetA), 0);
+  for (std::uint16_t port = 2; port <= 4; ++port) feed(Wire(port).handshake().client(kGetA), 3);
+  EXPECT_EQ(assembly.open_of(0), 1U);
+  EXPECT_EQ(assembly.open_of(1), 0U);
+  EXPECT_EQ(assembly.open_of(3), 3U);
+  ended.packets.clear();
+  feed(ended.server(ok("A")).fins(), 0);
+  EXPECT_EQ(assembly.open_of(0), 0U);  // though late copies of its segments are still known
+  EXPECT_EQ(assembly.connections(), 4U);
+  EXPECT_EQ(assembly.open_of(9), 0U);
 }
 
 TEST(Bounds, BytesInTotal) {
