@@ -42,8 +42,11 @@ function(shadowtap_test name)
   target_link_libraries(${name}
     PRIVATE shadowtap_options shadowtap_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   # A test is compiled more often than it is slow: what it tests keeps its own flags.
-  target_compile_options(${name} PRIVATE
-    $<$<CONFIG:Release>:-O1> $<$<BOOL:${SHADOWTAP_SANITIZE}>:-O0>)
+  if(SHADOWTAP_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0)
+  elseif(CMAKE_BUILD_TYPE STREQUAL Release)
+    target_compile_options(${name} PRIVATE -O1)
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
