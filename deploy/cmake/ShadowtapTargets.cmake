@@ -36,7 +36,7 @@ function(shadowtap_test name)
     set(ARG_LABEL unit)
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
+    set(ARG_TIMEOUT 300)  # a busy machine, with sanitizers
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name}
