@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <fstream>
@@ -141,6 +142,22 @@ std::vector<Endpoint> parse_listeners(const std::string& proc_net_tcp) {
     if (state == kListen && endpoint) all.push_back(*endpoint);
   }
   return all;
+}
+
+bool is_elsewhere(const Endpoint& address) {
+  const int family = address.is_v4() ? AF_INET : AF_INET6;
+  const UniqueFd socket(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  std::memcpy(&four.sin_addr, address.address.data() + 12, sizeof four.sin_addr);
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  std::memcpy(&six.sin6_addr, address.address.data(), sizeof six.sin6_addr);
+  const int bound =
+      family == AF_INET
+          ? ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&four), sizeof four)
+          : ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&six), sizeof six);
+  return socket && bound != 0 && errno == EADDRNOTAVAIL;
 }
 
 HostSockets host_sockets() {

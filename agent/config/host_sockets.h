@@ -19,6 +19,10 @@ struct HostSockets {
 // What cannot be read is left out.
 HostSockets host_sockets();
 
+// True: no interface has the address. Three system calls, so asked first; it says nothing
+// where foreign addresses may be bound (net.ipv4.ip_nonlocal_bind).
+bool is_elsewhere(const Endpoint& address);
+
 // The listeners, in each of the two ways. nullopt: there is no sock_diag.
 std::optional<std::vector<Endpoint>> diagnosed_listeners();
 std::vector<Endpoint> proc_listeners();

@@ -74,7 +74,7 @@ std::function<bool(const Endpoint&)> own_check(const Config& config,
   if (!config.capture.netns.empty()) return {};
   return [ports = service.ports](const Endpoint& target) {
     const bool may_be = std::find(ports.begin(), ports.end(), target.port) != ports.end();
-    return may_be && is_own(target, target.port, host_sockets());
+    return may_be && !is_elsewhere(target) && is_own(target, target.port, host_sockets());
   };
 }
 

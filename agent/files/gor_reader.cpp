@@ -82,6 +82,7 @@ bool GorReader::next_line(std::string& line) {
 }
 
 bool GorReader::step(http::ExchangeSink& sink) {
+  note_progress();
   if (begin_ == buffer_.size() && !fill()) {
     while (!order_.empty()) lose_oldest(sink);
     return false;
@@ -213,13 +214,13 @@ void GorReader::lose_oldest(http::ExchangeSink& sink) {
   open_.erase(found);
 }
 
-std::uint64_t GorReader::bytes_read() const {
-  const z_off_t at = gzoffset(file_);
-  const z_off_t unpacked = gztell(file_);
-  if (at <= 0 || unpacked <= 0) return 0;
-  // What waits in the buffer is not read yet.
-  const double used = static_cast<double>(unpacked) - static_cast<double>(buffer_.size() - begin_);
-  return static_cast<std::uint64_t>(static_cast<double>(at) * used / static_cast<double>(unpacked));
+// What waits in the buffer is not used yet. A compressed file's share is that of its content.
+void GorReader::note_progress() {
+  const auto at = static_cast<double>(gzoffset(file_));
+  const auto unpacked = static_cast<double>(gztell(file_));
+  if (at <= 0 || unpacked <= 0) return;
+  const double used = unpacked - static_cast<double>(buffer_.size() - begin_);
+  used_.store(static_cast<std::uint64_t>(at * used / unpacked), std::memory_order_relaxed);
 }
 
 }  // namespace shadowtap::files

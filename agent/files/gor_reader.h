@@ -9,6 +9,7 @@
 // Not thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -62,7 +63,8 @@ class GorReader {
   const CounterSet<GorRecord>& records() const { return records_; }
   // "" unless the file ended early.
   const std::string& damage() const { return damage_; }
-  std::uint64_t bytes_read() const;  // of the file, for progress
+  // Of the file, for progress. Any thread.
+  std::uint64_t bytes_read() const { return used_.load(std::memory_order_relaxed); }
   std::uint64_t file_bytes() const { return file_bytes_; }
 
  private:
@@ -73,6 +75,7 @@ class GorReader {
   void read_request(const GorMeta& meta, http::ExchangeSink& sink);
   void read_response(const GorMeta& meta, http::ExchangeSink& sink);
   bool parse_message();
+  void note_progress();
   void pass_over(GorRecord why);
   bool record_ends();
   void skip_record();
@@ -90,6 +93,7 @@ class GorReader {
   std::size_t begin_ = 0;
   std::size_t record_bytes_ = 0;
   std::uint64_t read_ = 0;  // records
+  std::atomic<std::uint64_t> used_{0};
   GorRecord failure_ = GorRecord::kUnparsable;  // why the last message could not be read
   bool at_end_ = false;
   http::MessageParser parser_;

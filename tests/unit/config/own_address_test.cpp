@@ -65,6 +65,19 @@ TEST(OwnAddress, TheKernelNamesItsListeners) {
   }
 }
 
+TEST(OwnAddress, WhatIsElsewhereNeedsNoList) {
+  Endpoint loopback6;
+  loopback6.address[15] = 1;
+  Endpoint documentation6 = loopback6;  // 2001:db8::1, RFC 3849
+  documentation6.address[0] = 0x20, documentation6.address[1] = 0x01;
+  documentation6.address[2] = 0x0d, documentation6.address[3] = 0xb8;
+  EXPECT_FALSE(is_elsewhere(v4(127, 0, 0, 1, 8080)));
+  EXPECT_FALSE(is_elsewhere(v4(0, 0, 0, 0, 8080)));
+  EXPECT_FALSE(is_elsewhere(loopback6));
+  EXPECT_TRUE(is_elsewhere(v4(203, 0, 113, 9, 8080)));  // RFC 5737
+  EXPECT_TRUE(is_elsewhere(documentation6));
+}
+
 TEST(OwnAddress, OnlyTheServicesOwnSocketIsItself) {
   const Endpoint wildcard = v4(0, 0, 0, 0, 8080);
   const Endpoint host = v4(10, 0, 0, 5, 0);
