@@ -43,7 +43,9 @@ scrape_configs: [{{ job_name: shadowtap, static_configs: [{{ targets: ["127.0.0.
         server = self.host.start("prometheus", f"--config.file={self.folder}/prometheus.yml",
                                  f"--storage.tsdb.path={self.folder}/tsdb", "--web.listen-address=127.0.0.1:9090",
                                  name="prometheus")
-        until(lambda: self.host.listens(9090), f"prometheus: {server.errors()[-500:]}", 60)
+        # It listens before it answers queries.
+        until(lambda: self.host.run("curl", "-sf", "--max-time", "5", "http://127.0.0.1:9090/-/ready",
+                                    check=False).returncode == 0, f"prometheus: {server.errors()[-500:]}", 60)
 
     def ask(self, path):
         answer = json.loads(self.host.curl(f"http://127.0.0.1:9090/api/v1/{path}"))
