@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/base/text.h"
+#include "agent/http/framing.h"
 
 namespace shadowtap::http {
 namespace {
@@ -87,15 +87,16 @@ void MessageParser::start(llhttp_type_t type) {
   llhttp_init(&parser_, type, &ParserCallbacks::settings());
   parser_.data = this;
   is_request_ = type == HTTP_REQUEST;
-  chunk_ = Chunk::kSize;
+  lines_ = {};
+  chunks_.start(options_.max_head_bytes);
   // Both a length and a transfer coding: begin_body() decides, by RFC 9112 section 6.3.
   llhttp_set_lenient_chunked_length(&parser_, 1);
   hasher_.reset();
   remaining_ = length_ = 0;
-  head_bytes_ = line_bytes_ = 0;
+  head_bytes_ = 0;
   state_ = State::kNeedsMore;
   error_ = ParseError::kNone;
-  begun_ = has_size_ = has_length_ = after_cr_ = after_lf_ = folded_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = forgone_ = false;
+  begun_ = has_length_ = in_line_ = offers_upgrade_ = keep_alive_ = damaged_ = forgone_ = false;
 }
 
 void MessageParser::start_request() {
@@ -176,38 +177,17 @@ std::size_t MessageParser::read_target(std::string_view bytes) {
 std::size_t MessageParser::run_llhttp(std::string_view bytes) {
   if (!begun_) response_.headers.reserve(12, 512);
   begun_ = true;
-  const std::size_t line = bare_line_feed(bytes);
+  const std::size_t line = lines_.before_bare_lf(bytes);
   if (line == 0) {
     static constexpr char kCr = '\r';
     execute({&kCr, 1});
-    after_cr_ = true;
+    lines_.add_cr();
     if (state_ != State::kNeedsMore) return 0;
   }
   bytes = bytes.substr(0, std::max<std::size_t>(line, 1));
   const std::size_t used = execute(bytes);
-  if (stage_ != Stage::kHead) return used;
-  after_cr_ = bytes.back() == '\r';
-  after_lf_ = bytes.back() == '\n';
-  const std::size_t last = bytes.rfind('\n');
-  line_bytes_ = last == std::string_view::npos ? line_bytes_ + bytes.size() : bytes.size() - last - 1;
+  if (stage_ == Stage::kHead) lines_.add(bytes);
   return used;
-}
-
-// RFC 9112 section 2.2 lets a recipient take a bare LF as the end of a line, and most
-// servers do; llhttp does not. In heads (never in chunks) it is given the CR it misses.
-// Lines that begin with white space go on from the one before (section 5.2): noted.
-std::size_t MessageParser::bare_line_feed(std::string_view bytes) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  folded_ = folded_ || (after_lf_ && is_blank(bytes.front()));
-  std::size_t line = 0;
-  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', line)) {
-    if (at == 0 ? !after_cr_ : bytes[at - 1] != '\r') return at;
-    if (at - line + line_bytes_ <= 1) break;  // an empty line: the head ends
-    line_bytes_ = 0;
-    line = at + 1;
-    folded_ = folded_ || (line < bytes.size() && is_blank(bytes[line]));
-  }
-  return bytes.size();
 }
 
 std::size_t MessageParser::execute(std::string_view bytes) {
@@ -285,48 +265,21 @@ void MessageParser::begin_body() {
   is_request() ? frame_request() : frame_response();
 }
 
-// "identity" is what RFC 2616 called no coding at all; some servers still say it.
 bool MessageParser::transfer_coded() const {
-  if ((parser_.flags & F_TRANSFER_ENCODING) == 0) return false;
-  const HeaderList& list = is_request() ? request_.headers : response_.headers;
-  const auto coding = list.find("transfer-encoding");
-  return !(coding && equal_ignoring_case(*coding, "identity"));
+  return (parser_.flags & F_TRANSFER_ENCODING) != 0 &&
+         has_transfer_coding(is_request() ? request_.headers : response_.headers);
 }
 
-// Of a request, which servers take in as many ways as there are servers where it is more
-// than a line of known codings that ends in chunked (RFC 9112 section 6.1; HTTP/1.0 has none).
-bool MessageParser::clearly_chunked() const {
-  static constexpr std::string_view kName = "transfer-encoding";
-  const HeaderList& list = request_.headers;
-  std::size_t lines = 0;
-  for (std::size_t i = 0; i < list.size(); ++i) lines += equal_ignoring_case(list.name(i), kName);
-  if ((parser_.flags & F_CHUNKED) == 0 || lines != 1 || request_.version.minor == 0) return false;
-  std::string_view codings = list.find(kName).value_or("");
-  while (true) {
-    const std::size_t comma = codings.find(',');
-    const std::string_view coding = trimmed(codings.substr(0, comma));
-    if (comma == std::string_view::npos) return equal_ignoring_case(coding, "chunked");
-    if (!equal_ignoring_case(coding, "gzip") && !equal_ignoring_case(coding, "deflate")) return false;
-    codings.remove_prefix(comma + 1);
-  }
-}
-
-// Some servers take such a line for a header of its own, others drop it.
+// Some servers take a folded line for a header of its own, others drop it.
 bool MessageParser::fold_may_frame() const {
-  if (!folded_) return false;
-  if (has_length_ || (parser_.flags & F_TRANSFER_ENCODING) != 0) return true;
-  for (std::size_t i = 0; i < request_.headers.size(); ++i) {
-    const std::string value = to_lower(request_.headers.value(i));
-    if (value.find("content-length") != std::string::npos) return true;
-    if (value.find("transfer-encoding") != std::string::npos) return true;
-  }
-  return false;
+  if (!lines_.folded()) return false;
+  return has_length_ || (parser_.flags & F_TRANSFER_ENCODING) != 0 || mentions_framing(request_.headers);
 }
 
 void MessageParser::frame_request() {
   if (fold_may_frame()) return fail(ParseError::kFraming);
   const bool chunked = (parser_.flags & F_CHUNKED) != 0;
-  if (chunked ? !clearly_chunked() || has_length_ : transfer_coded()) return fail(ParseError::kFraming);
+  if (chunked ? !clearly_chunked(request_) || has_length_ : transfer_coded()) return fail(ParseError::kFraming);
   request_.chunked = chunked;
   if (chunked) {
     stage_ = Stage::kChunked;
@@ -363,70 +316,29 @@ void MessageParser::count_down(std::uint64_t length) {
 std::size_t MessageParser::read_chunked(std::string_view bytes) {
   std::size_t used = 0;
   while (used < bytes.size() && stage_ == Stage::kChunked && state_ == State::kNeedsMore) {
-    if (chunk_ != Chunk::kData) {
-      if (!chunk_byte(bytes[used++])) fail(ParseError::kChunk);
+    if (!chunks_.in_data()) {
+      const ChunkReader::Read read = chunks_.byte(bytes[used++]);
+      if (read == ChunkReader::Read::kError) fail(ParseError::kChunk);
+      if (read == ChunkReader::Read::kLast) begin_trailers();
       continue;
     }
     const auto taken =
-        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - used, remaining_));
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - used, chunks_.left()));
     take_body(bytes.substr(used, taken));
-    remaining_ -= taken;
+    chunks_.take(taken);
     used += taken;
-    if (remaining_ == 0) chunk_ = Chunk::kDataCr;
   }
   return used;
 }
 
-bool MessageParser::chunk_byte(char c) {
-  switch (chunk_) {
-    case Chunk::kSize:
-      if (size_digit(c)) return true;
-      return has_size_ && end_of_size(c);
-    case Chunk::kPadding: return end_of_size(c);
-    case Chunk::kExtension:
-      if (++head_bytes_ > options_.max_head_bytes) return false;
-      if (c == '\r') chunk_ = Chunk::kSizeLf;
-      return c == '\r' || c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f);
-    case Chunk::kSizeLf: return c == '\n' && size_line_read();
-    case Chunk::kDataCr: chunk_ = Chunk::kDataLf; return c == '\r';
-    case Chunk::kDataLf: chunk_ = Chunk::kSize; return c == '\n';
-    case Chunk::kData: break;
-  }
-  return false;
-}
-
-// False: no digit, or a size beyond 2^60, which then ends in end_of_size() as an error.
-bool MessageParser::size_digit(char c) {
-  const char lower = static_cast<char>(c | 0x20);
-  const bool digit = c >= '0' && c <= '9';
-  if (!digit && (lower < 'a' || lower > 'f')) return false;
-  if ((remaining_ >> 56) != 0 || ++head_bytes_ > options_.max_head_bytes) return false;
-  remaining_ = remaining_ * 16 + static_cast<std::uint64_t>(digit ? c - '0' : lower - 'a' + 10);
-  has_size_ = true;
-  return true;
-}
-
-// Some servers pad the size with spaces: harmless, since only a line's end can follow.
-bool MessageParser::end_of_size(char c) {
-  if (++head_bytes_ > options_.max_head_bytes) return false;
-  chunk_ = c == '\r' ? Chunk::kSizeLf : c == ';' ? Chunk::kExtension : Chunk::kPadding;
-  return c == '\r' || c == ';' || c == ' ' || c == '\t';
-}
-
-bool MessageParser::size_line_read() {
-  has_size_ = false;
+// They look like the headers of a message of their own.
+void MessageParser::begin_trailers() {
   head_bytes_ = 0;
-  if (remaining_ > 0) {
-    chunk_ = Chunk::kData;
-    return true;
-  }
-  // Trailers look like the headers of a message of their own.
   llhttp_init(&parser_, HTTP_REQUEST, &ParserCallbacks::settings());
   parser_.data = this;
   static constexpr std::string_view kStandIn = "GET / HTTP/1.1\r\n";
   llhttp_execute(&parser_, kStandIn.data(), kStandIn.size());
   stage_ = Stage::kTrailers;
-  return true;
 }
 
 std::size_t MessageParser::read_counted(std::string_view bytes) {
@@ -461,8 +373,8 @@ void MessageParser::hash_from_here() {
 std::uint64_t MessageParser::can_skip() const {
   if (state_ != State::kNeedsMore) return 0;
   if (stage_ == Stage::kUntilClose) return UINT64_MAX;
-  const bool in_chunk = stage_ == Stage::kChunked && chunk_ == Chunk::kData;
-  return in_chunk || stage_ == Stage::kCounted ? remaining_ : 0;
+  if (stage_ == Stage::kChunked) return chunks_.left();
+  return stage_ == Stage::kCounted ? remaining_ : 0;
 }
 
 MessageParser::State MessageParser::skip(std::uint64_t n) {
@@ -480,9 +392,10 @@ std::uint64_t MessageParser::unneeded() const {
 
 MessageParser::State MessageParser::pass(std::uint64_t n) {
   body().size += n;
-  if (stage_ == Stage::kUntilClose) return state_;
+  if (stage_ == Stage::kChunked) chunks_.take(n);
+  if (stage_ != Stage::kCounted) return state_;
   remaining_ -= n;
-  if (remaining_ == 0) stage_ == Stage::kCounted ? complete() : void(chunk_ = Chunk::kDataCr);
+  if (remaining_ == 0) complete();
   return state_;
 }
 

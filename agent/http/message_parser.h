@@ -12,7 +12,9 @@
 #include <optional>
 #include <string_view>
 
+#include "agent/http/chunk_reader.h"
 #include "agent/http/hasher.h"
+#include "agent/http/head_lines.h"
 #include "agent/http/message.h"
 #include "agent/http/parse_error.h"
 #include "agent/http/parser_options.h"
@@ -86,8 +88,6 @@ class MessageParser {
     kUntilClose,
     kDone,
   };
-  // RFC 9112 section 7.1: where in  size [padding] [;extensions] CRLF data CRLF  it is.
-  enum class Chunk : std::uint8_t { kSize, kPadding, kExtension, kSizeLf, kData, kDataCr, kDataLf };
   friend struct ParserCallbacks;
 
   bool is_request() const { return is_request_; }
@@ -101,20 +101,15 @@ class MessageParser {
   std::size_t read_target(std::string_view bytes);
   std::size_t run_llhttp(std::string_view bytes);
   std::size_t execute(std::string_view bytes);
-  std::size_t bare_line_feed(std::string_view bytes);
   std::size_t read_counted(std::string_view bytes);
   std::size_t read_chunked(std::string_view bytes);
-  bool chunk_byte(char c);
-  bool size_digit(char c);
-  bool end_of_size(char c);
-  bool size_line_read();
+  void begin_trailers();
   void take_body(std::string_view bytes);
   void hash_from_here();
   void begin_body();
   void frame_request();
   void frame_response();
   bool transfer_coded() const;
-  bool clearly_chunked() const;
   bool fold_may_frame() const;
   void count_down(std::uint64_t length);
   void complete();
@@ -130,22 +125,18 @@ class MessageParser {
   Request request_;
   Response response_;
   std::optional<Hasher> hasher_;
-  std::uint64_t remaining_ = 0;  // of a counted body, or of a chunk
+  HeadLines lines_;
+  ChunkReader chunks_;
+  std::uint64_t remaining_ = 0;  // of a counted body
   std::uint64_t length_ = 0;     // the Content-Length seen so far
   std::size_t head_bytes_ = 0;
-  std::size_t line_bytes_ = 0;  // of a head's line that is not complete
   Stage stage_ = Stage::kMethod;
-  Chunk chunk_ = Chunk::kSize;
   State state_ = State::kNeedsMore;
   ParseError error_ = ParseError::kNone;
   AnswerTo answer_to_ = AnswerTo::kOther;
   bool is_request_ = true;
-  bool has_size_ = false;  // a digit of the chunk's size was read
   bool begun_ = false;
   bool has_length_ = false;
-  bool after_cr_ = false;
-  bool after_lf_ = false;
-  bool folded_ = false;  // a header line went on in the next one
   bool in_line_ = false;
   bool offers_upgrade_ = false;
   bool keep_alive_ = false;
