@@ -103,13 +103,16 @@ Result<> Filter::compile(const SelectOptions& options) {
   return outcome;
 }
 
-// What a request may do, wherever it comes from.
+// What a request may do, wherever it comes from. A target that a header names instead has to
+// be allowed as well: some servers go there.
 std::optional<http::Skipped> Filter::unsafe(const http::Request& request) const {
   const PathForms path(request.target);
   if (!methods_allowed(request, path)) return http::Skipped::kMethod;
   if (!listed_allowed(path) || denied(request.target, path)) return http::Skipped::kPath;
   for (const std::string_view target : overriding_targets(request)) {
-    if (denied(target, PathForms(target))) return http::Skipped::kPath;
+    const PathForms instead(target);
+    if (!methods_allowed(request, instead)) return http::Skipped::kMethod;
+    if (!listed_allowed(instead) || denied(target, instead)) return http::Skipped::kPath;
   }
   return std::nullopt;
 }

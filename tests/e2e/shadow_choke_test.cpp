@@ -62,8 +62,10 @@ const std::vector<Hostile>& hostile() {
       {"POST", "/search", {"GET", "DELETE"}, {}, {}, {"X-Method-Override", "get, delete"}},
       {"POST", "/search?_method=put", {"PUT"}, {}, {}},
       {"POST", "/search", {"DELETE"}, {}, {}, {"Content-Type", kForm}, "a=b&_method=DELETE"},
-      {"GET", "/api/a", {}, {}, {"logout"}, {"X-Original-URL", "/logout"}},
-      {"GET", "/api/a", {}, {}, {"unsubscribe"}, {"X-Rewrite-URL", "/un%73ubscribe"}},
+      {"GET", "/api/a", {}, {"/logout"}, {"logout"}, {"X-Original-URL", "/logout"}},
+      {"GET", "/api/a", {}, {"/unsubscribe"}, {"unsubscribe"}, {"X-Rewrite-URL", "/un%73ubscribe"}},
+      {"GET", "/api/a", {}, {"/admin/purge"}, {}, {"X-Rewrite-URL", "/admin/purge"}},
+      {"POST", "/search", {}, {"/orders/7/cancel"}, {}, {"X-Original-URL", "/orders/7/cancel"}},
   };
   return all;
 }

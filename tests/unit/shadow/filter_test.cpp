@@ -124,6 +124,20 @@ TEST(Filter, AnotherUrlInAHeaderCountsToo) {
   }
 }
 
+TEST(Filter, AnotherUrlInAHeaderMustBeAllowedAsWell) {
+  SelectOptions options;
+  options.side_effects = {{{"POST"}, "^/search$"}};
+  http::Exchange exchange = exchange_of("POST", "/search");
+  EXPECT_EQ(decide(options, exchange), "send");
+  exchange.request.headers.append("X-Original-URL", "/orders/7/cancel");
+  EXPECT_EQ(decide(options, exchange), "method");
+  options = {};
+  options.allow = {"^/api/"};
+  exchange = exchange_of("GET", "/api/a");
+  exchange.request.headers.append("X-Rewrite-URL", "/admin/purge");
+  EXPECT_EQ(decide(options, exchange), "path");
+}
+
 TEST(Filter, EveryWayToNameAnotherMethodCounts) {
   struct Case {
     const char* target;
