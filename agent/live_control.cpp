@@ -78,6 +78,20 @@ void merge(std::vector<shadow::TargetStatus>& all, const std::vector<shadow::Tar
   }
 }
 
+// Of all shards: running only where every one runs.
+void merge(std::optional<shadow::MiddlewareStatus>& sum,
+           const std::optional<shadow::MiddlewareStatus>& one) {
+  if (!sum || !one) {
+    if (one) sum = one;
+    return;
+  }
+  sum->running = sum->running && one->running;
+  sum->starts += one->starts;
+  sum->dropped += one->dropped;
+  sum->untold += one->untold;
+  sum->refused_changes += one->refused_changes;
+}
+
 // Of an exchange that results never hear of.
 std::string outcome_word(const results::Ending& ending) {
   const Unreported outcome = unreported_as(ending);
@@ -111,7 +125,7 @@ void LiveControl::refresh() {
       for (std::size_t s = 0; s < services; ++s) {
         const shadow::Dispatcher& dispatcher = shard.dispatcher(s);
         fresh[s] = {dispatcher.status(), dispatcher.effective_sample(),
-                    dispatcher.sending_expired()};
+                    dispatcher.sending_expired(), dispatcher.middleware()};
       }
       boost::asio::post(io_, [this, i, fresh = std::move(fresh)]() mutable {
         snapshots_[i] = std::move(fresh);
@@ -145,6 +159,7 @@ std::vector<api::ServiceStatus> LiveControl::services() const {
     status.order = shadow::to_string(config_.running().services[s].dispatch.order);
     for (const auto& of_shard : snapshots_) {
       merge(status.targets, of_shard[s].targets);
+      merge(status.middleware, of_shard[s].middleware);
       status.sending_expired |= of_shard[s].sending_expired;
       status.effective_sample = of_shard[s].effective_sample;
     }

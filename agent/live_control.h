@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,7 @@ class LiveControl : public api::Control {
     std::vector<shadow::TargetStatus> targets;
     double effective_sample = 0;
     bool sending_expired = false;
+    std::optional<shadow::MiddlewareStatus> middleware;
   };
 
   std::vector<std::size_t> chosen(const std::string& service) const;

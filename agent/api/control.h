@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +67,8 @@ struct ServiceStatus {
   bool sending_expired = false;
   double effective_sample = 100;  // percent, after ramp and guard
   std::string order = "connection";
+  // Of all shards, each of which has its own; nothing where none is configured.
+  std::optional<shadow::MiddlewareStatus> middleware = {};
 };
 
 // Where a setting comes from; a default's is not told.

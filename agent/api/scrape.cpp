@@ -76,6 +76,7 @@ metrics::TargetCount target_count(const std::string& service, const shadow::Targ
   count.connections_opened = t.connections_opened;
   count.send_delay = buckets_of(t.send_delay);
   count.results.emplace_back("answered", t.answered);
+  count.results.emplace_back("withdrawn", t.withdrawn);
   for (std::size_t i = 1; i < std::size(t.errors); ++i) {  // 0 is kNone
     count.results.emplace_back(http::to_string(static_cast<http::AnswerError>(i)), t.errors[i]);
   }
@@ -83,6 +84,15 @@ metrics::TargetCount target_count(const std::string& service, const shadow::Targ
     count.results.emplace_back(http::to_string(static_cast<http::Refused>(i)), t.refused[i]);
   }
   return count;
+}
+
+metrics::MiddlewareCount middleware_count(const std::string& service,
+                                          const shadow::MiddlewareStatus& m) {
+  return {service,
+          m.running,
+          m.starts,
+          {{"dropped", m.dropped}, {"refused_change", m.refused_changes}},
+          m.untold};
 }
 
 void append(metrics::Snapshot& out, const results::RouteMetrics& route, const char* source,
@@ -116,6 +126,9 @@ metrics::Snapshot take_snapshot(const Backend& backend) {
   for (const ServiceStatus& service : backend.control.services()) {
     for (const shadow::TargetStatus& target : service.targets) {
       snapshot.targets.push_back(target_count(service.name, target));
+    }
+    if (service.middleware) {
+      snapshot.middleware.push_back(middleware_count(service.name, *service.middleware));
     }
     for (metrics::ServiceExchanges& row : snapshot.services) {
       if (row.service == service.name) row.paused = service.paused;

@@ -160,6 +160,14 @@ json::object to_json(const shadow::TargetStatus& target) {
   return out;
 }
 
+json::object to_json(const shadow::MiddlewareStatus& middleware) {
+  return {{"running", middleware.running},
+          {"starts", middleware.starts},
+          {"dropped", middleware.dropped},
+          {"refused_changes", middleware.refused_changes},
+          {"untold", middleware.untold}};
+}
+
 json::object coverage_json(const Control& control) {
   json::array services;
   json::object unreported;

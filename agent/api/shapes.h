@@ -13,6 +13,7 @@ json::object to_json(const results::EndpointRow& endpoint);
 json::object to_json(const results::DiffRow& diff);
 json::object to_json(const results::DiffDetail& detail);
 json::object to_json(const shadow::TargetStatus& target);
+json::object to_json(const shadow::MiddlewareStatus& middleware);
 json::object coverage_json(const Control& control);
 
 }  // namespace shadowtap::api

@@ -66,9 +66,19 @@ struct TargetCount {
   std::string service;
   std::string role;
   bool up = false;
-  std::vector<std::pair<std::string, std::uint64_t>> results;  // answered, timeout, stale, …
+  // answered, withdrawn, timeout, stale, …
+  std::vector<std::pair<std::string, std::uint64_t>> results;
   std::uint64_t connections_opened = 0;
   Buckets send_delay{};  // request complete at the tap -> first byte of its shadow sent
+};
+
+// Of a service that has one.
+struct MiddlewareCount {
+  std::string service;
+  bool running = false;
+  std::uint64_t starts = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> withheld;  // dropped, refused_change
+  std::uint64_t untold = 0;
 };
 
 struct Process {
@@ -89,6 +99,7 @@ struct Snapshot {
   std::vector<ServiceExchanges> services;
   std::vector<ReasonCount> skipped, refused, shadow_errors, not_comparable, controls;
   std::vector<TargetCount> targets;
+  std::vector<MiddlewareCount> middleware;
   std::vector<double> ring_fill;  // 0..1, by ring
   Process process;
 };

@@ -174,6 +174,32 @@ void add_targets(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
   out.push_back(target_up.take());
 }
 
+void add_middleware(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
+  Family running("shadowtap_middleware_running",
+                 "1 while the service's middleware runs, of every shard.", kGauge);
+  Family starts("shadowtap_middleware_starts_total", "How often a middleware was started.",
+                kCounter);
+  Family exchanges("shadowtap_middleware_exchanges_total",
+                   "Exchanges that no target got: the middleware, its time-out or its death "
+                   "dropped them, or it made of them what must not be sent.",
+                   kCounter);
+  Family untold("shadowtap_middleware_untold_total",
+                "Responses that the middleware was not shown: its pipe was full.", kCounter);
+  for (const MiddlewareCount& row : s.middleware) {
+    const Labels labels{{"service", row.service}};
+    running.add(labels, row.running ? 1 : 0);
+    starts.add(labels, number(row.starts));
+    untold.add(labels, number(row.untold));
+    for (const auto& [reason, n] : row.withheld) {
+      exchanges.add({{"service", row.service}, {"reason", reason}}, number(n));
+    }
+  }
+  out.push_back(running.take());
+  out.push_back(starts.take());
+  out.push_back(exchanges.take());
+  out.push_back(untold.take());
+}
+
 void add_states(const Snapshot& s, std::vector<prom::MetricFamily>& out) {
   Family verdict("shadowtap_verdict", "1 for the verdict that holds, 0 for the others.", kGauge);
   Family paused("shadowtap_paused", "1 while nothing is sent for the service.", kGauge);
@@ -218,6 +244,7 @@ std::string to_text(const Snapshot& snapshot) {
   add_ledger(snapshot, families);
   add_comparisons(snapshot, families);
   add_targets(snapshot, families);
+  add_middleware(snapshot, families);
   add_states(snapshot, families);
   add_process(snapshot.process, families);
   std::erase_if(families, [](const prom::MetricFamily& f) { return f.metric.empty(); });

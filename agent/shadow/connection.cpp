@@ -285,6 +285,17 @@ void Connection::close(http::AnswerError error) {
   owner->answered(std::move(*flight), std::move(answer_));
 }
 
+std::optional<Flight> Connection::withdraw() {
+  if (!flight_) return std::nullopt;
+  const bool begun = state_ == State::kBusy && unsent_.size() < flight_->bytes.size();
+  if (begun) return std::nullopt;
+  const auto self = shared_from_this();
+  unsent_ = {};
+  std::optional<Flight> flight = std::exchange(flight_, std::nullopt);
+  close(http::AnswerError::kNone);
+  return flight;
+}
+
 void Connection::abandon() {
   owner_ = nullptr;
   close(http::AnswerError::kNone);

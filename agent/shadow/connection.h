@@ -8,6 +8,8 @@
 //   ready       | readable (bytes or FIN)   | closed (the target hung up)
 //   busy        | response complete         | ready, or closed if not reusable
 //   busy        | FIN, reset, bad bytes     | closed{reset, protocol}
+//   any         | withdraw() before the     | closed
+//               | first byte has left       |
 //   any         | overdue() / close()       | closed
 //
 // Reads and writes itself when told that it can: one send and one or two recv a request,
@@ -86,6 +88,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool overdue(Time now);
   // Ends the flight, if any, with that error; tells the owner.
   void close(http::AnswerError error);
+  // Takes a request back of which no byte has left, and closes; the owner is told gone()
+  // alone. Nothing: there is no request, or it has begun to leave and goes on.
+  [[nodiscard]] std::optional<Flight> withdraw();
   // Nothing is told to the owner from now on.
   void abandon();
 

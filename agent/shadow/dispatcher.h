@@ -31,7 +31,8 @@ class SharedLimits;   // agent/shadow/shared_limits.h
 
 // What a target made of one request. NotComparable: withdrawn before it was sent, because
 // the original will not come (`send: response`), the middleware dropped it, or we stop.
-// Skipped: paused while it waited, or what rewriting made of it must not be sent.
+// Skipped: paused before it began to leave or was tried again, or what rewriting made of
+// it must not be sent.
 using TargetOutcome =
     std::variant<http::Answer, http::Refused, http::NotComparable, http::Skipped>;
 
@@ -85,8 +86,9 @@ struct TargetStatus {
 struct MiddlewareStatus {
   bool running = false;
   std::uint64_t starts = 0;
-  std::uint64_t dropped = 0;  // by it, by its time-out, by its death
+  std::uint64_t dropped = 0;  // requests: by it, by its time-out, by its death
   std::uint64_t untold = 0;   // responses it was not shown, its pipe being full
+  std::uint64_t refused_changes = 0;  // requests that it made into what must not be sent
 };
 
 struct ImpactSide {
@@ -143,6 +145,7 @@ class Dispatcher {
   // were mismatches or errors.
   virtual void observe_trouble(std::uint64_t trouble, std::uint64_t all) = 0;
 
+  // Paused: what has not begun to leave ends as such, at once, and nothing is tried again.
   virtual void set_paused(bool paused) = 0;
   virtual Result<> apply(const SelectOptions& select) = 0;
   virtual Result<> put_target(const TargetOptions& target) = 0;
@@ -150,6 +153,7 @@ class Dispatcher {
   virtual std::vector<TargetStatus> status() const = 0;
   virtual double effective_sample() const = 0;  // percent, after ramp and guard
   virtual bool sending_expired() const = 0;
+  // Nothing where none is configured.
   virtual std::optional<MiddlewareStatus> middleware() const = 0;
 
   // Refuses what is queued, closes idle connections, answers what is in flight as reset.
@@ -160,7 +164,7 @@ class Dispatcher {
 struct ServiceContext {
   std::string name;
   std::uint16_t shard = 0;
-  std::uint16_t shards = 1;        // service rates are split evenly
+  std::uint16_t shards = 1;        // rates and limits are split evenly
   SharedLimits* limits = nullptr;  // none: no limits over all targets
   Resolver* resolver = nullptr;    // none: literal addresses and Unix sockets only
   ServiceHealth* health = nullptr;  // none: a recording, whose originals feel nothing

@@ -9,8 +9,9 @@ namespace shadowtap::shadow {
 namespace {
 
 // The pair's sends should start together, but a second target that is slow to connect
-// must not hold the first one up.
+// must not hold the first one up: of its time at most one part in fifty.
 constexpr Duration kPairWait = std::chrono::milliseconds(20);
+constexpr Duration kPairRest = std::chrono::seconds(1);
 constexpr std::size_t kMaxServerErrors = 4096;
 
 http::Answer failed_answer(http::AnswerError error) {
@@ -33,12 +34,14 @@ Lane::~Lane() = default;
 
 void Lane::set_first(std::unique_ptr<Target> target) {
   retire(std::exchange(first_, std::move(target)));
+  pair_awaited_since_ = {};
   if (first_) return pump(Time::clock::now());
   withdraw(http::NotComparable::kShuttingDown);
 }
 
 void Lane::set_second(std::unique_ptr<Target> target) {
   retire(std::exchange(second_, std::move(target)));
+  pair_awaited_since_ = {};
 }
 
 void Lane::retire(std::unique_ptr<Target> target) {
@@ -85,7 +88,7 @@ void Lane::enqueue(const std::vector<http::ExchangeId>& freed) {
 }
 
 void Lane::make_room() {
-  while (first_ && waiting() > first_->options().queue) {
+  while (first_ && waiting() > first_->queue_limit()) {
     while (!queue_.empty() && !shots_.contains(queue_.front())) queue_.pop_front();
     if (!queue_.empty()) {
       give_up(queue_.front(), http::Refused::kQueueFull);
@@ -105,14 +108,8 @@ void Lane::make_room() {
 void Lane::original_ended(const http::Exchange& exchange, bool complete, Time now) {
   const http::ExchangeId id = exchange.id;
   const int status = complete && exchange.original ? exchange.original->status : 1;
-  if (const auto error = server_errors_.find(id); error != server_errors_.end()) {
-    Target* const target =
-        error->second.role == Role::kSecondary ? second_.get() : first_.get();
-    if (target != nullptr) {
-      target->judge_server_error(status >= 500, error->second.latency, error->second.when);
-    }
-    server_errors_.erase(error);
-  }
+  judge_server_error(id, first_role_, first_.get(), status >= 500);
+  judge_server_error(id, Role::kSecondary, second_.get(), status >= 500);
   const auto found = shots_.find(id);
   const bool of_interest = found != shots_.end() || handed_out_.contains(id);
   if (of_interest && complete && exchange.original) {
@@ -149,7 +146,6 @@ void Lane::pump(Time now) {
 // False: the head has to wait.
 bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
   if (!first_) return give_up(id, http::NotComparable::kShuttingDown), true;
-  if (shot.at_head_since == Time{}) shot.at_head_since = now;
   switch (first_->probe(now)) {
     case Target::Admission::kNoSlot:
       return false;
@@ -161,11 +157,9 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
     case Target::Admission::kNow:
       break;
   }
-  const bool patient = now - shot.at_head_since < kPairWait;
-  const bool together = shot.second_wanted && second_ &&
-                        second_->probe(now) != Target::Admission::kOpen &&
-                        second_->probe(now) != Target::Admission::kDns;
-  if (together && patient && !both_warm(now)) return false;
+  const bool together =
+      shot.second_wanted && second_ && second_->probe(now) == Target::Admission::kNow;
+  if (together && !pair_ready(now)) return false;
   switch (first_->admit(now)) {
     case Target::Admission::kNow:
       break;
@@ -180,10 +174,16 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
   return true;
 }
 
-bool Lane::both_warm(Time now) {
-  if (second_->probe(now) == Target::Admission::kNoSlot) return false;
+// Both have a connection to send on, or were waited for long enough. The wait is one for all
+// heads: with one each, a second that cannot be reached would set the first one's pace.
+bool Lane::pair_ready(Time now) {
   const bool first_warm = first_->warm(now);
-  return second_->warm(now) && first_warm;
+  if (second_->warm(now) && first_warm) {
+    pair_awaited_since_ = {};
+    return true;
+  }
+  if (now - pair_awaited_since_ >= kPairWait + kPairRest) pair_awaited_since_ = now;
+  return now - pair_awaited_since_ >= kPairWait;
 }
 
 void Lane::send_both(http::ExchangeId id, Shot& shot, bool with_second, Time now) {
@@ -295,7 +295,17 @@ void Lane::judge(Target& target, http::ExchangeId id, const Shot& shot,
     target.judge_server_error(shot.original_status >= 500, answer.to_last_byte, now);
     return;
   }
-  server_errors_[id] = {target.options().role, answer.to_last_byte, now};
+  server_errors_[{id, target.options().role}] = {answer.to_last_byte, now};
+}
+
+// What was kept for when the original is known; the target may be another by now, or none.
+void Lane::judge_server_error(http::ExchangeId id, Role role, Target* target,
+                              bool original_failed) {
+  const auto found = server_errors_.find({id, role});
+  if (found == server_errors_.end()) return;
+  const ServerError error = found->second;
+  server_errors_.erase(found);
+  if (target != nullptr) target->judge_server_error(original_failed, error.latency, error.when);
 }
 
 void Lane::target_changed(Target&) {
@@ -339,6 +349,14 @@ void Lane::withdraw(const TargetOutcome& outcome) {
     if (shot.stage != Stage::kFlying) waiting.push_back(id);
   }
   for (const http::ExchangeId id : waiting) give_up(id, outcome);
+}
+
+void Lane::recall() {
+  const TargetOutcome paused = http::Skipped::kPaused;
+  withdraw(paused);
+  if (first_) first_->recall(paused);
+  if (second_) second_->recall(paused);
+  for (const auto& target : retired_) target->recall(paused);
 }
 
 void Lane::stop() {

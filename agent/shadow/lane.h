@@ -4,15 +4,18 @@
 //   shot    | waits for                                | leaves by
 //   awaiting| its original (`send: response`)          | original_ended
 //   held    | its predecessors (OrderGate)             | their end, order_wait
-//   queued  | a slot at each of its targets            | sent; refused stale or queue_full
-//   flying  | its answers                              | both are there
+//   queued  | a slot at the first target               | sent; refused stale or queue_full
+//   flying  | its answers                              | both are there, or recall()
 //
-// Everything that waits is bounded by the first target's `queue`, oldest out first, and
-// by its `max_wait`. The first target never waits for the second longer than kPairWait.
+// Everything that waits is bounded by the first target's queue, oldest out first, and by
+// its `max_wait`. The first target never waits for a slot of the second, which is then
+// refused (queue_full); for a connection that the second is opening it waits at most
+// kPairWait, and after a wait in vain not again for kPairRest.
 // On the shard's thread; owned by a dispatcher.
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +33,7 @@ class Lane final : public Target::Owner {
     virtual void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) = 0;
     // Called once a connection event was worked off.
     virtual void settled() = 0;
+    virtual bool may_send() const = 0;
     virtual bool may_follow(const http::Request& request) = 0;
     virtual bool may_become(std::string_view target) = 0;
 
@@ -56,6 +60,9 @@ class Lane final : public Target::Owner {
   void tick(Time now);
   // Ends all that waits with that outcome; what flies goes on.
   void withdraw(const TargetOutcome& outcome);
+  // Ends as paused all that waits, and what flies but has not begun to leave: nothing that
+  // was accepted before is sent after it.
+  void recall();
   void stop();
 
   // Nothing waits or flies.
@@ -77,10 +84,8 @@ class Lane final : public Target::Owner {
     bool second_open = false;
     int original_status = 0;  // 0: not known yet
     Time waiting_since;
-    Time at_head_since;
   };
   struct ServerError {  // a 5xx of a target whose original is not known yet
-    Role role;
     Duration latency;
     Time when;
   };
@@ -94,6 +99,7 @@ class Lane final : public Target::Owner {
   void target_answered(Target& target, http::ExchangeId id, http::Answer answer) override;
   void target_changed(Target& target) override;
   void target_withheld(Target& target, http::ExchangeId id, TargetOutcome outcome) override;
+  bool may_send() const override { return owner_.may_send(); }
   bool may_follow(const http::Request& request) override { return owner_.may_follow(request); }
   bool may_become(std::string_view target) override { return owner_.may_become(target); }
 
@@ -102,12 +108,13 @@ class Lane final : public Target::Owner {
   void make_room();
   void pump(Time now);
   bool try_send(http::ExchangeId id, Shot& shot, Time now);
-  bool both_warm(Time now);
+  bool pair_ready(Time now);
   void send_both(http::ExchangeId id, Shot& shot, bool with_second, Time now);
   void give_up(http::ExchangeId id, const TargetOutcome& outcome);
   void end_role(http::ExchangeId id, Role role, TargetOutcome outcome);
   void end_untried(http::ExchangeId id, http::AnswerError error, Time now);
   void judge(Target& target, http::ExchangeId id, const Shot& shot, const http::Answer& answer);
+  void judge_server_error(http::ExchangeId id, Role role, Target* target, bool original_failed);
   void note(http::ExchangeId id, std::optional<HandedOut> HandedOutBy::*whose,
             const http::Response& response);
   void retire(std::unique_ptr<Target> target);
@@ -127,12 +134,13 @@ class Lane final : public Target::Owner {
   // Both with ids that have moved on.
   std::deque<std::pair<Time, http::ExchangeId>> awaiting_by_age_;
   std::deque<std::pair<Time, http::ExchangeId>> by_age_;
-  std::unordered_map<http::ExchangeId, ServerError> server_errors_;
+  std::map<std::pair<http::ExchangeId, Role>, ServerError> server_errors_;
   std::vector<SessionAlias> alias_rules_;
   AliasTable first_aliases_{alias_rules_};
   AliasTable second_aliases_{alias_rules_};
   std::unordered_map<http::ExchangeId, HandedOutBy> handed_out_;
   std::deque<http::ExchangeId> handed_out_by_age_;
+  Time pair_awaited_since_;  // by the first head since both last had a connection
   std::size_t flying_ = 0;
   bool pumping_ = false;
   bool stopping_ = false;

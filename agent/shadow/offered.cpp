@@ -13,14 +13,18 @@ void ServiceDispatcher::passed(http::ExchangeId id, http::Request request) {
   const auto found = offered_.find(id);
   if (found == offered_.end()) return;
   const bool may_go = std::holds_alternative<Send>(filter_.decide_changed(request));
-  if (paused_ || sending_expired()) return withhold(id, http::Skipped::kPaused);
-  if (!may_go) return withhold(id, http::NotComparable::kMiddleware);
+  if (!may_send()) return withhold(id, http::Skipped::kPaused);
+  if (!may_go) {
+    refused_changes_.add();
+    return withhold(id, http::NotComparable::kMiddleware);
+  }
   found->second.request = std::make_unique<http::Request>(std::move(request));
   hand_on(found->second, Time::clock::now());
 }
 
 // Targets may have come and gone meanwhile; answers are owed to those that were promised.
 void ServiceDispatcher::hand_on(Offered& offered, Time now) {
+  constexpr auto kGone = http::NotComparable::kShuttingDown;
   const http::Exchange& exchange = *offered.exchange;
   const http::Request& request = *offered.request;
   const auto through = [&](Lane& lane, bool second, bool in_order) {
@@ -30,16 +34,15 @@ void ServiceDispatcher::hand_on(Offered& offered, Time now) {
   if (offered.candidate && compared_.first() != nullptr) {
     through(compared_, offered.second, offered.in_order);
   } else if (offered.candidate) {
-    deliver(exchange.id, Role::kCandidate, http::NotComparable::kShuttingDown);
-    if (offered.second)
-      deliver(exchange.id, Role::kSecondary, http::NotComparable::kShuttingDown);
+    end_unsent(exchange.id, Role::kCandidate, nullptr, kGone);
+    if (offered.second) end_unsent(exchange.id, Role::kSecondary, compared_.second(), kGone);
   }
   for (const std::string& name : offered.mirrors) {
     const auto lane = mirrors_.find(name);
     if (lane != mirrors_.end()) {
       through(*lane->second, false, true);
     } else {
-      deliver(exchange.id, Role::kMirror, http::NotComparable::kShuttingDown);
+      end_unsent(exchange.id, Role::kMirror, nullptr, kGone);
     }
   }
 }
@@ -49,13 +52,32 @@ void ServiceDispatcher::dropped(http::ExchangeId id) {
   withhold(id, http::NotComparable::kMiddleware);
 }
 
+// Once for each exchange: afterwards nothing is promised to anybody.
 void ServiceDispatcher::withhold(http::ExchangeId id, const TargetOutcome& reason) {
   const auto found = offered_.find(id);
   if (found == offered_.end() || found->second.request) return;
-  const Offered& offered = found->second;
-  if (offered.candidate) deliver(id, Role::kCandidate, reason);
-  if (offered.second) deliver(id, Role::kSecondary, reason);
-  for (std::size_t i = 0; i < offered.mirrors.size(); ++i) deliver(id, Role::kMirror, reason);
+  Offered& offered = found->second;
+  if (std::exchange(offered.candidate, false)) {
+    end_unsent(id, Role::kCandidate, compared_.first(), reason);
+  }
+  if (std::exchange(offered.second, false)) {
+    end_unsent(id, Role::kSecondary, compared_.second(), reason);
+  }
+  for (const std::string& name : std::exchange(offered.mirrors, {})) {
+    end_unsent(id, Role::kMirror, mirror(name), reason);
+  }
+}
+
+// Counted on its target, if that is still there.
+void ServiceDispatcher::end_unsent(http::ExchangeId id, Role role, Target* target,
+                                   const TargetOutcome& reason) {
+  if (target != nullptr) target->count_withdrawn();
+  deliver(id, role, reason);
+}
+
+Target* ServiceDispatcher::mirror(const std::string& name) {
+  const auto lane = mirrors_.find(name);
+  return lane == mirrors_.end() ? nullptr : lane->second->first();
 }
 
 void ServiceDispatcher::account(const Delivery& delivery) {
@@ -86,7 +108,7 @@ void ServiceDispatcher::forget_if_over(http::ExchangeId id) {
 std::optional<MiddlewareStatus> ServiceDispatcher::middleware() const {
   if (!middleware_) return std::nullopt;
   return MiddlewareStatus{middleware_->running(), middleware_->starts(), middleware_->dropped(),
-                          middleware_->untold()};
+                          middleware_->untold(), refused_changes_.value()};
 }
 
 }  // namespace shadowtap::shadow

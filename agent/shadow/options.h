@@ -58,6 +58,8 @@ struct TargetOptions {
   Duration connect_timeout = 1s;
   Duration first_byte_timeout = 5s;
   Duration timeout = 5s;  // whole answer
+  // `concurrency`, `queue` and `rate` are over all shards, each of which gets its part; of
+  // the first two at least 1.
   std::size_t concurrency = 64;
   std::size_t queue = 1024;   // drop-oldest beyond
   Duration max_wait = 2s;     // staleness: longer in the queue is `stale`

@@ -168,7 +168,7 @@ void ServiceDispatcher::tick(Time now) {
   {
     const Depth depth(depth_);
     remove_expired(now);
-    if (sending_expired()) withdraw_all();
+    if (sending_expired()) recall_all();
     if (middleware_) middleware_->tick(now);
     compared_.tick(now);
     for (const auto& [name, lane] : mirrors_) lane->tick(now);
@@ -195,17 +195,18 @@ void ServiceDispatcher::remove_expired(Time now) {
   for (const auto& [role, name] : over) remove_target(role, name);
 }
 
-// The panic button: what waits is not sent any more either.
+// The panic button: what has not begun to leave is not sent any more either.
 void ServiceDispatcher::set_paused(bool paused) {
   const Depth depth(depth_);
   paused_ = paused;
   if (!paused) return;
-  withdraw_all();
+  recall_all();
 }
 
-void ServiceDispatcher::withdraw_all() {
-  compared_.withdraw(http::Skipped::kPaused);
-  for (const auto& [name, lane] : mirrors_) lane->withdraw(http::Skipped::kPaused);
+void ServiceDispatcher::recall_all() {
+  compared_.recall();
+  for (const auto& [name, lane] : mirrors_) lane->recall();
+  for (const auto& lane : leaving_) lane->recall();
 }
 
 Result<> ServiceDispatcher::apply(const SelectOptions& select) {
@@ -298,7 +299,7 @@ void ServiceDispatcher::settled() {
 }
 
 bool ServiceDispatcher::may_follow(const http::Request& request) {
-  return !paused_ && !sending_expired() && filter_.may_follow(request);
+  return may_send() && filter_.may_follow(request);
 }
 
 void ServiceDispatcher::flush_later() {

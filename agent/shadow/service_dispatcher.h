@@ -78,11 +78,14 @@ class ServiceDispatcher final : public Dispatcher,
   void dropped(http::ExchangeId id) override;
   void hand_on(Offered& offered, Time now);
   void withhold(http::ExchangeId id, const TargetOutcome& reason);
+  void end_unsent(http::ExchangeId id, Role role, Target* target, const TargetOutcome& reason);
+  Target* mirror(const std::string& name);
   void account(const Delivery& delivery);
   void tell_answer(http::ExchangeId id, Offered& offered);
   void forget_if_over(http::ExchangeId id);
   void deliver(http::ExchangeId id, Role role, TargetOutcome outcome) override;
   void settled() override;
+  bool may_send() const override { return !paused_ && !sending_expired(); }
   bool may_follow(const http::Request& request) override;
   bool may_become(std::string_view target) override { return filter_.may_become(target); }
   void end_lanes();
@@ -93,7 +96,7 @@ class ServiceDispatcher final : public Dispatcher,
   void accept(const http::Exchange& exchange, const http::Request& request,
               const Submitted& submitted, bool in_order, Time now);
   void remove_expired(Time now);
-  void withdraw_all();
+  void recall_all();
   bool has_targets() const { return compared_.first() != nullptr || !mirrors_.empty(); }
   std::optional<http::Skipped> held_back(http::ExchangeId id, Time now) const;
   double share() const { return 1.0 / context_.shards; }
@@ -112,6 +115,7 @@ class ServiceDispatcher final : public Dispatcher,
   std::vector<std::unique_ptr<Lane>> leaving_;  // removed mirrors with something in flight
   std::unordered_map<http::ExchangeId, Offered> offered_;
   std::unique_ptr<Middleware> middleware_;
+  Counter refused_changes_;
   std::deque<Delivery> deliveries_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for a posted flush
   Time started_;

@@ -32,6 +32,12 @@ WallTime wall(Time when, Time now) {
          (when - now);
 }
 
+// One shard's part of a limit over all of them.
+std::size_t part_of(std::size_t limit, const ServiceContext& context) {
+  const std::size_t left_over = context.shard < limit % context.shards ? 1 : 0;
+  return std::max<std::size_t>(1, limit / context.shards + left_over);
+}
+
 ConnectionLimits limits_of(const TargetOptions& options, const DispatchOptions& dispatch) {
   ConnectionLimits limits;
   limits.connect_timeout = options.connect_timeout;
@@ -74,6 +80,8 @@ Target::Target(const Surroundings& around, const TargetOptions& options,
                const DispatchOptions& dispatch, TargetUrl url, Outgoing outgoing)
     : around_(around),
       options_(options),
+      concurrency_(part_of(options.concurrency, around.context)),
+      queue_limit_(part_of(options.queue, around.context)),
       url_(std::move(url)),
       outgoing_(std::move(outgoing)),
       limits_(limits_of(options, dispatch)),
@@ -98,7 +106,7 @@ bool Target::name_unknown() const {
 }
 
 std::size_t Target::free_slots() const {
-  return busy_ < options_.concurrency ? options_.concurrency - busy_ : 0;
+  return busy_ < concurrency_ ? concurrency_ - busy_ : 0;
 }
 
 bool Target::expired(Time now) const {
@@ -147,7 +155,7 @@ bool Target::warm(Time now) {
       std::any_of(connections_.begin(), connections_.end(), [this](const auto& each) {
         return !each->is_open() && !each->has_flight() && each.get() != reaching_;
       });
-  if (!opening && connections_.size() < options_.concurrency) {
+  if (!opening && connections_.size() < concurrency_) {
     add_connection()->open(turns_.order(addresses(), now), now);
   }
   return !idle_.empty() || open_failed_;
@@ -182,7 +190,7 @@ void Target::reach(const SocketAddress& address, Time now) {
       std::any_of(connections_.begin(), connections_.end(),
                   [&](const auto& each) { return each->peer() == address; });
   if (has_one || reaching_ != nullptr || turns_.avoided(address, now) ||
-      connections_.size() >= options_.concurrency) {
+      connections_.size() >= concurrency_) {
     return;
   }
   const auto connection = add_connection();
@@ -292,6 +300,11 @@ void Target::stale(Flight flight) {
     answer.reused_connection = true;
     return finish(flight.id, std::move(answer));
   }
+  if (!around_.owner.may_send()) {
+    withdrawn_.add();
+    withhold(flight.id, http::Skipped::kPaused);
+    return around_.owner.target_changed(*this);  // its slot is free
+  }
   flight.retried = true;
   retried_.add();
   launch(std::move(flight), Time::clock::now());
@@ -340,6 +353,16 @@ void Target::close_outdated(Time now) {
       continue;
     }
     connection->close(http::AnswerError::kNone);
+  }
+}
+
+void Target::recall(const TargetOutcome& outcome) {
+  const auto snapshot = connections_;
+  for (const auto& connection : snapshot) {
+    const std::optional<Flight> flight = connection->withdraw();
+    if (!flight) continue;
+    withdrawn_.add();
+    withhold(flight->id, outcome);
   }
 }
 

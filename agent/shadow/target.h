@@ -1,7 +1,10 @@
 // One target as a shard sees it: its connections, its breaker, its rate, its counters.
 //
 // Takes a request only when asked to send one now; queues are the lane's. Retries, once
-// and only what is idempotent, when a pooled connection turns out to be dead. On the
+// and only what is idempotent, when a pooled connection turns out to be dead.
+//
+// `rate`, `concurrency` and `queue` are limits over all shards. A shard has its part of
+// each: of the last two at least 1, and the first shards have what does not divide. On the
 // shard's thread; owned by a lane.
 #pragma once
 
@@ -28,9 +31,11 @@ class Target final : private Connection::Owner {
     virtual void target_answered(Target& target, http::ExchangeId id, http::Answer answer) = 0;
     // A connection became usable, or could not be opened.
     virtual void target_changed(Target& target) = 0;
-    // Not sent, or not to its end: what rewriting made of it must not be (Skipped), or a
-    // redirect asks for more than the rates allow (Refused).
+    // Not sent, or not to its end: what rewriting made of it must not be, or nothing may be
+    // just now (Skipped), or a redirect asks for more than the rates allow (Refused).
     virtual void target_withheld(Target& target, http::ExchangeId id, TargetOutcome outcome) = 0;
+    // Whether anything may be sent just now: neither paused nor expired.
+    virtual bool may_send() const = 0;
     // Whether a request that a redirect asks for may be sent.
     virtual bool may_follow(const http::Request& request) = 0;
     // Whether a request may be rewritten to that request target.
@@ -71,13 +76,19 @@ class Target final : private Connection::Owner {
 
   // Deadlines, idle and old connections, addresses that are gone. Every 10 ms or so.
   void sweep(Time now);
+  // Ends with that outcome what is in flight and has not begun to leave, its connection
+  // being opened still; closes those connections. What has begun goes on.
+  void recall(const TargetOutcome& outcome);
   // Ends what is in flight as reset and closes everything.
   void stop();
 
   // The original said what this 5xx is worth: a fault of the target, or the same.
   void judge_server_error(bool original_failed_too, Duration latency, Time now);
 
+  // As configured, over all shards.
   const TargetOptions& options() const { return options_; }
+  // This shard's part of options().queue.
+  std::size_t queue_limit() const { return queue_limit_; }
   bool idle() const { return busy_ == 0; }
   std::size_t free_slots() const;
   // What this target counted; queue figures are the lane's.
@@ -115,6 +126,8 @@ class Target final : private Connection::Owner {
 
   Surroundings around_;
   TargetOptions options_;
+  std::size_t concurrency_;  // this shard's part, as queue_limit_
+  std::size_t queue_limit_;
   TargetUrl url_;
   Outgoing outgoing_;
   ConnectionLimits limits_;

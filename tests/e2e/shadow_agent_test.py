@@ -265,6 +265,33 @@ class ShadowAgentTest(unittest.TestCase):
         self.assertEqual(sum(ledger["shadow_error"].values()), 30, ledger)
         self.assertGreater(ledger["shadow_error"].get("connect", 0), 0, ledger)
 
+    def test_a_middleware_that_dies_is_seen_and_counted_on_each_target(self):
+        self.service.nginx(8080, SAME, "service")
+        self.target.nginx(8080, SAME, "candidate")
+        url = f"http://{Lab.TARGET}:8080"
+        agent = self.agent(f'{{ url: "{url}" }}', '    middleware: "exit 1"',
+                           top="capture: { shards: 2 }")
+        status, answer = self.call("PUT", "/services/orders/targets/mirror?name=copy", {"url": url})
+        self.assertEqual(status, 200, answer)
+        until(lambda: self.target_named(agent, "copy"), "the mirror")
+        self.get(10)
+        ledger = agent.settled(10)
+        self.assertEqual(ledger["not_comparable"], {"middleware": 10}, ledger)
+
+        def seen():
+            (service,) = agent.get("/api/v1/status")["services"]
+            middleware = service.get("middleware", {})
+            over = middleware.get("dropped") == 10 and not middleware["running"]
+            return service if over else None
+
+        service = until(seen, "its death in the status")
+        self.assertEqual({t["name"]: t["withdrawn"] for t in service["targets"]},
+                         {"candidate": 10, "copy": 10})
+        until(lambda: 'shadowtap_middleware_running{service="orders"} 0\n' in agent.text("/metrics"),
+              "its death in the metrics")
+        self.assertIn('shadowtap_middleware_exchanges_total{service="orders",reason="dropped"} 10\n',
+                      agent.text("/metrics"))
+
     # ---- what an operator changes while it runs -----------------------------------------
 
     def test_targets_put_at_run_time_outlive_a_restart_and_expire(self):

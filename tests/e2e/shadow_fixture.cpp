@@ -291,9 +291,11 @@ TargetOptions& Bench::add(Role role, const std::string& url) {
 void Bench::start() {
   ServiceContext context;
   context.name = "test";
+  context.shard = shard;
+  context.shards = shards;
   context.resolver = &resolver;
   context.limits = &limits;
-  health = std::make_unique<ServiceHealth>(dispatch, 1, 7, Time::clock::now());
+  health = std::make_unique<ServiceHealth>(dispatch, shards, 7, Time::clock::now());
   context.health = health.get();
   auto made = make_dispatcher(io, context, select, dispatch, targets, sink);
   ASSERT_TRUE(made) << made.error().message();

@@ -98,6 +98,8 @@ struct Bench {
   SelectOptions select;
   DispatchOptions dispatch;
   std::vector<TargetOptions> targets;
+  std::uint16_t shard = 0;  // of how many
+  std::uint16_t shards = 1;
   std::unique_ptr<ServiceHealth> health;
   std::unique_ptr<Dispatcher> dispatcher;
 

@@ -582,6 +582,39 @@ TEST(Targets, AllTargetsTogetherKeepTheGlobalLimits) {
   EXPECT_LE(slow.connections(), 6);  // three a pool
 }
 
+TEST(Targets, TheShardsTogetherKeepATargetsLimits) {
+  Imposter silent(
+      [](int descriptor, int) { read_request(descriptor), read_request(descriptor); });
+  struct Case {
+    std::size_t concurrency;
+    std::size_t queue;
+    std::uint16_t shard;
+    std::uint16_t shards;
+    std::size_t in_flight;
+    std::size_t queued;
+  };
+  for (const Case& c : {Case{5, 7, 0, 1, 5, 7}, Case{5, 7, 0, 2, 3, 4}, Case{5, 7, 1, 2, 2, 3},
+                        Case{1, 1, 3, 4, 1, 1}}) {  // nobody gets nothing
+    Bench bench;
+    bench.shard = c.shard;
+    bench.shards = c.shards;
+    TargetOptions& target = bench.add(Role::kCandidate, silent.url());
+    target.concurrency = c.concurrency;
+    target.queue = c.queue;
+    bench.start();
+    std::deque<http::Exchange> exchanges;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      exchanges.push_back(exchange_of("GET", "/", i));
+      bench.dispatcher->submit(exchanges.back());
+    }
+    const TargetStatus status = bench.dispatcher->status()[0];
+    EXPECT_EQ(status.in_flight, c.in_flight) << c.shard << " of " << c.shards;
+    EXPECT_EQ(status.queued, c.queued) << c.shard << " of " << c.shards;
+    EXPECT_EQ(status.refused[static_cast<std::size_t>(http::Refused::kQueueFull)],
+              20 - c.in_flight - c.queued);
+  }
+}
+
 TEST(Targets, PooledConnectionsEndByIdlenessAndAge) {
   for (const bool by_age : {false, true}) {
     Imposter server(echo);

@@ -62,6 +62,7 @@ json::object service_json(const ServiceStatus& service, const Sources& sources) 
   out["sending_expired"] = service.sending_expired;
   out["effective_sample"] = shown(service.effective_sample);
   out["order"] = service.order;
+  if (service.middleware) out["middleware"] = to_json(*service.middleware);
   return out;
 }
 

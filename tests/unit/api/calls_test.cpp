@@ -39,6 +39,26 @@ TEST_F(CallsTest, StatusShowsServicesTargetsAndCoverage) {
   EXPECT_EQ(body.at("coverage"), get("/api/v1/coverage"));
 }
 
+TEST_F(CallsTest, AMiddlewareIsShownWhereThereIsOne) {
+  const auto without = get("/api/v1/status");
+  EXPECT_FALSE(without.at("services").at(0).as_object().contains("middleware"));
+  EXPECT_EQ(call("GET", "/metrics").body.find("shadowtap_middleware"), std::string::npos);
+  control.services_[0].middleware = shadow::MiddlewareStatus{false, 2, 3, 1, 4};
+  const auto with = get("/api/v1/status");
+  EXPECT_EQ(boost::json::serialize(with.at("services").at(0).at("middleware")),
+            R"({"running":false,"starts":2,"dropped":3,"refused_changes":4,"untold":1})");
+  const std::string page = call("GET", "/metrics").body;
+  for (const char* line : {
+           "shadowtap_middleware_running{service=\"orders\"} 0\n",
+           "shadowtap_middleware_starts_total{service=\"orders\"} 2\n",
+           "shadowtap_middleware_exchanges_total{service=\"orders\",reason=\"dropped\"} 3\n",
+           "shadowtap_middleware_exchanges_total{service=\"orders\",reason=\"refused_change\"} 4\n",
+           "shadowtap_middleware_untold_total{service=\"orders\"} 1\n",
+       }) {
+    EXPECT_NE(page.find(line), std::string::npos) << line << "in\n" << page;
+  }
+}
+
 TEST_F(CallsTest, CoveragePartsSumUpToCaptured) {
   const auto coverage = get("/api/v1/coverage");
   const auto& service = coverage.at("services").at(0);
@@ -319,6 +339,7 @@ TEST_F(CallsTest, TheMetricsRouterServesNothingElse) {
 
 TEST_F(CallsTest, AScrapeShowsTheLedgerAndTheVerdict) {
   control.services_[0].paused = true;
+  control.services_[0].targets[0].withdrawn = 7;
   const std::string text = call("GET", "/metrics").body;
   for (const char* line : {
            "shadowtap_exchanges_total{service=\"orders\"} 9\n",
@@ -326,6 +347,8 @@ TEST_F(CallsTest, AScrapeShowsTheLedgerAndTheVerdict) {
            "shadowtap_shadow_errors_total{service=\"orders\",reason=\"timeout\"} 1\n",
            "shadowtap_shadow_requests_total{service=\"orders\",role=\"candidate\","
            "result=\"answered\"} 5\n",
+           "shadowtap_shadow_requests_total{service=\"orders\",role=\"candidate\","
+           "result=\"withdrawn\"} 7\n",
            "shadowtap_verdict{service=\"orders\",verdict=\"pass\"} 1\n",
            "shadowtap_comparisons_total{service=\"orders\",route=\"/orders/{id}\","
            "outcome=\"mismatch\"} 1\n",

@@ -173,5 +173,10 @@ TEST_F(OpenApiTest, EveryAnswerIsAsDocumented) {
   expect_documented("GET", "/readyz", "/readyz");
 }
 
+TEST_F(OpenApiTest, AMiddlewareIsAsDocumented) {
+  control.services_[0].middleware = shadow::MiddlewareStatus{true, 2, 3, 1, 4};
+  expect_documented("GET", "/api/v1/status", "/api/v1/status");
+}
+
 }  // namespace
 }  // namespace shadowtap::api
