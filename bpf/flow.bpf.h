@@ -8,39 +8,8 @@
 #ifndef SHADOWTAP_FLOW_BPF_H
 #define SHADOWTAP_FLOW_BPF_H
 
-#define LOOPBACK_IFINDEX 1
 /* A socket may appear a little after its first packets (SYN cookies). */
 #define STRANGER_LOOKS 8
-
-/* A listening socket does not count: a wildcard listener matches every forwarded flow.
- * A SYN with data (TFO) has no other socket yet. */
-__noinline int has_socket(struct __sk_buff *skb, const struct packet *p)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
-	__u32 state;
-
-	if (!p)
-		return 0;
-	if (p->v6) {
-		copy_address(tuple.ipv6.saddr, p->flow.client);
-		copy_address(tuple.ipv6.daddr, p->flow.server);
-		tuple.ipv6.sport = bpf_htons(p->flow.client_port);
-		tuple.ipv6.dport = bpf_htons(p->flow.server_port);
-		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
-	} else {
-		tuple.ipv4.saddr = p->flow.client[3];
-		tuple.ipv4.daddr = p->flow.server[3];
-		tuple.ipv4.sport = bpf_htons(p->flow.client_port);
-		tuple.ipv4.dport = bpf_htons(p->flow.server_port);
-		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	}
-	if (!sk)
-		return 0;
-	state = sk->state;
-	bpf_sk_release(sk);
-	return state != BPF_TCP_LISTEN || (p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-}
 
 /* The key is copied: 6.1 takes none from a global function's argument ("R2 type=mem
  * expected=fp, pkt, pkt_meta, map_key, map_value"). */
@@ -149,6 +118,15 @@ static __always_inline struct shadowtap_flow *insert_flow(const struct packet *p
 	return find_flow(p);
 }
 
+/* Another copy of the flow's SYN. One that bore data (TFO) ends behind it. */
+static __always_inline bool is_known_syn(const struct shadowtap_flow *flow, const struct packet *p)
+{
+	const struct shadowtap_side *side = &flow->sides[SHADOWTAP_TO_SERVER];
+	__u32 first = p->sequence + 1, end = sequence_end(p);
+
+	return side->end == first || side->end == end || side->seen == first || side->seen == end;
+}
+
 /* A SYN with a sequence number that we have not seen begins another connection between
  * the same ports: nothing said of the last one holds. */
 __noinline int begin_connection(const struct packet *p)
@@ -160,7 +138,7 @@ __noinline int begin_connection(const struct packet *p)
 		return 0;
 	flow = find_flow(p);
 	stranger = stranger_of(p);
-	if (flow && flow->sides[SHADOWTAP_TO_SERVER].end == p->sequence + 1)
+	if (flow && is_known_syn(flow, p))
 		return 0;
 	if (flow)
 		forget_flow(p);

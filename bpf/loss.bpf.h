@@ -7,6 +7,7 @@
  * Both directions of a flow may pass at once on two processors, and there is no lock.
  * Flags change by atomic operations, and only where they do change. `end` may fall back
  * by a packet when both move it: that costs one header-only record and hides no loss.
+ * `seen` may where two interfaces move it: that costs a copy.
  */
 #ifndef SHADOWTAP_LOSS_BPF_H
 #define SHADOWTAP_LOSS_BPF_H
@@ -32,6 +33,21 @@ static __always_inline void clear_flag(__u32 *flags, __u32 flag)
 {
 	if (*flags & flag)
 		__sync_fetch_and_and(flags, ~flag);
+}
+
+/*
+ * For each packet that counts on its interface, whatever becomes of it: `end` must not move
+ * over what was lost, and a copy of it must not be lost again. An empty packet says nothing:
+ * the bytes before it may come by another interface.
+ */
+static __always_inline void see(struct shadowtap_side *side, const struct packet *p)
+{
+	__u32 end = sequence_end(p);
+
+	if (end == p->sequence || (side->flags & SHADOWTAP_SIDE_SEEN && !after(end, side->seen)))
+		return;
+	side->seen = end;
+	set_flag(&side->flags, SHADOWTAP_SIDE_SEEN);
 }
 
 /* The other side's bytes start at the latest where this one acknowledges. */

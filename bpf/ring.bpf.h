@@ -114,8 +114,12 @@ __noinline int emit_payload(struct __sk_buff *skb, const struct packet *p, __u64
 	length = p->length;
 	if (!ring)
 		return EMIT_FULL;
+	if (length <= 128)
+		EMIT_CLASS(128);
 	if (length <= 256)
 		EMIT_CLASS(256);
+	if (length <= 512)
+		EMIT_CLASS(512);
 	if (length <= 1024)
 		EMIT_CLASS(1024);
 	if (length <= 2048)

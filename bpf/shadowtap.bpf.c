@@ -13,6 +13,7 @@
 #include "packet.bpf.h"
 #include "loss.bpf.h"
 #include "verdict.bpf.h"
+#include "socket.bpf.h"
 #include "flow.bpf.h"
 #include "ring.bpf.h"
 
@@ -73,14 +74,26 @@ __noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap
 	return 0;
 }
 
+/* Nothing behind `seen`, but it may be new: of the bytes before a hole's end nobody knows
+ * which came. A reset has no copy: its first one ends the flow. */
+static __always_inline bool may_be_new(const struct packet *p, const struct shadowtap_side *side)
+{
+	return p->flags & TCP_RST ||
+	       (side->flags & SHADOWTAP_SIDE_HOLE && after(side->hole_end, p->sequence));
+}
+
+/* Whether another interface has shown it. False: it counts here. */
 static __always_inline bool is_duplicate(const struct packet *p, struct shadowtap_side *side,
 					 __u32 ifindex)
 {
-	if (side->owner == ifindex)
-		return false;
-	if (side->owner && !after(sequence_end(p), side->end))
-		return true;
-	side->owner = ifindex;
+	if (side->owner != ifindex) {
+		if (!side->owner || !(side->flags & SHADOWTAP_SIDE_SEEN) ||
+		    after(sequence_end(p), side->seen))
+			side->owner = ifindex;
+		else if (!may_be_new(p, side))
+			return true;
+	}
+	see(side, p);
 	return false;
 }
 
@@ -151,7 +164,7 @@ static __always_inline void take(struct __sk_buff *skb, struct packet *p,
 
 /* A packet with our mark makes its flow ours in both directions: on lo the responses
  * carry no mark. */
-__noinline int mark_flow(const struct packet *p)
+__noinline int mark_flow(const struct packet *p, __u64 coarse_now)
 {
 	struct shadowtap_flow *flow;
 
@@ -160,8 +173,10 @@ __noinline int mark_flow(const struct packet *p)
 	flow = find_flow(p);
 	if (!flow)
 		flow = insert_flow(p, SHADOWTAP_FLOW_OURS);
-	if (flow)
+	if (flow) {
 		set_flag(&flow->flags, SHADOWTAP_FLOW_OURS);
+		flow->seen_ns = coarse_now;
+	}
 	count(p->service, SHADOWTAP_IGNORED_OWN_TRAFFIC);
 	return 0;
 }
@@ -179,7 +194,7 @@ __noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now
 	if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		begin_connection(p);
 	if (shadowtap_mark && skb->mark == shadowtap_mark) {
-		mark_flow(p);
+		mark_flow(p, coarse_now);
 		return 0;
 	}
 	flow = find_flow(p);

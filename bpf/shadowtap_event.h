@@ -89,7 +89,8 @@ struct shadowtap_interface {
 /* What is known of one direction of a flow. */
 struct shadowtap_side {
 	__u32 owner;	/* ifindex whose packets count; 0: none yet */
-	__u32 end;	/* sequence number after the last byte seen or reported */
+	__u32 end;	/* sequence number after the last byte reported or acknowledged */
+	__u32 seen;	/* the same of what was seen, lost or not: tells copies */
 	__u32 hole_end; /* first sequence number after a hole */
 	__u32 flags;
 };
@@ -98,6 +99,7 @@ enum shadowtap_side_flag {
 	SHADOWTAP_SIDE_STARTED = 1, /* `end` is valid */
 	SHADOWTAP_SIDE_HOLE = 2,    /* `hole_end` is valid */
 	SHADOWTAP_SIDE_FIN = 4,
+	SHADOWTAP_SIDE_SEEN = 8, /* `seen` is valid */
 };
 
 struct shadowtap_flow {
@@ -167,10 +169,12 @@ static inline __attribute__((always_inline)) __u32 shadowtap_shard_of(__u64 hash
 static_assert(sizeof(shadowtap_flow_key) == 36);
 static_assert(sizeof(shadowtap_record) == 72);
 static_assert(sizeof(shadowtap_shard) == 128);
+static_assert(sizeof(shadowtap_flow) == 56);
 #else
 _Static_assert(sizeof(struct shadowtap_flow_key) == 36, "ABI");
 _Static_assert(sizeof(struct shadowtap_record) == 72, "ABI");
 _Static_assert(sizeof(struct shadowtap_shard) == 128, "ABI");
+_Static_assert(sizeof(struct shadowtap_flow) == 56, "ABI");
 #endif
 
 #endif

@@ -38,8 +38,9 @@ static __always_inline void forget_verdict(__u64 hash, __u32 direction)
 		clear_verdict(word, verdict);
 }
 
-/* True: the packet is left out, and taken for seen. Within a skipped part a packet whose
- * ACK tells of loss in the other direction is wanted all the same. */
+/* True: the packet is left out, and taken for seen. What begins or ends a connection never
+ * is. Within a skipped part a packet whose ACK tells of loss in the other direction is wanted
+ * all the same. */
 static __always_inline bool is_skipped(const struct packet *p, struct shadowtap_flow *flow)
 {
 	__u64 *word = verdict_of(p->hash, p->direction), verdict;
@@ -47,13 +48,13 @@ static __always_inline bool is_skipped(const struct packet *p, struct shadowtap_
 	if (!word)
 		return false;
 	verdict = *(volatile __u64 *)word;
-	if (!is_tagged(verdict, p->hash))
+	if (!is_tagged(verdict, p->hash) || p->flags & (TCP_SYN | TCP_FIN | TCP_RST))
 		return false;
 	switch (verdict >> 32 & 3) {
 	case SHADOWTAP_SKIP_FOR_EVER:
 		break;
 	case SHADOWTAP_SKIP_UNTIL:
-		if (p->flags & (TCP_SYN | TCP_FIN | TCP_RST) || tells_of_loss(flow, p))
+		if (tells_of_loss(flow, p))
 			return false;
 		if (after(sequence_end(p), (__u32)verdict)) {
 			clear_verdict(word, verdict);

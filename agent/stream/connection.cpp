@@ -5,7 +5,7 @@ namespace {
 
 // What comes in spite of the wish before the wish is repeated: another flow's may have
 // taken its place.
-constexpr std::uint8_t kAskAgainPieces = 64;
+constexpr std::uint8_t kAskAgainSegments = 64;
 
 }  // namespace
 
@@ -38,12 +38,33 @@ void Connection::segment(const net::Segment& segment) {
   const bool syn = (segment.flags & net::kSyn) != 0;
   handshake_ = handshake_ || syn;
   if (!own.known()) own.start(segment.sequence + (syn ? 1 : 0));
+  unwanted() ? pass_over(segment) : read(segment);
+  close_if_over(segment.time);
+}
+
+void Connection::read(const net::Segment& segment) {
   const std::int64_t acknowledged = take_acknowledgment(segment);
   if ((segment.flags & net::kRst) != 0) return take_reset(segment);
   if (!segment.payload.empty() && !reader_) make_reader(segment);
   saw_bytes_[static_cast<std::size_t>(segment.direction)] |= !segment.payload.empty();
-  own.segment(segment.direction, segment, acknowledged, context_.held, *this);
-  if (halves_[0].ended() && halves_[1].ended()) close(Closed::kFinished, segment.time);
+  half(segment.direction).segment(segment.direction, segment, acknowledged, context_.held, *this);
+}
+
+// The tap leaves out what it can, so that positions say little.
+void Connection::pass_over(const net::Segment& segment) {
+  half(segment.direction).pass_over(segment);
+  if ((segment.flags & net::kRst) != 0) return close(Closed::kReset, segment.time);
+  if (!segment.payload.empty() && ++in_spite_ >= kAskAgainSegments) skip_for_ever();
+}
+
+void Connection::close_if_over(Time time) {
+  if (closed_) return;
+  if (unwanted()) {
+    for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+      half(d).forgo(d, time, *this);
+    }
+  }
+  if (halves_[0].ended() && halves_[1].ended()) close(Closed::kFinished, time);
 }
 
 // Returns the other direction's offset that the segment acknowledges, -1 if none.
@@ -81,10 +102,25 @@ void Connection::make_reader(const net::Segment& segment) {
 bool Connection::replaced_by(const net::Segment& segment) const {
   const Half& own = half(segment.direction);
   if ((segment.flags & net::kSyn) != 0) return own.known() && own.origin() != segment.sequence + 1;
+  if (is_far(segment)) return true;
   if (!closed_ || segment.payload.empty()) return false;
   // A copy of something the closed connection sent lies before its end.
   const std::int64_t offset = own.offset_of(segment.sequence);
   return offset < 0 || offset > own.next();
+}
+
+// An end without bytes tells of another connection as well, if nothing of what it is. Where
+// the tap leaves out any number of bytes, nothing is too far.
+bool Connection::is_far(const net::Segment& segment) const {
+  if ((segment.flags & net::kSyn) != 0) return false;
+  if (segment.payload.empty() && (segment.flags & net::kFin) == 0) return false;
+  if (unwanted() && context_.tell_tap) return false;
+  const Half& own = half(segment.direction);
+  return own.known() && own.is_far(segment);
+}
+
+void Connection::tell_if_far(const net::Segment& segment) {
+  if (is_far(segment)) half_event(HalfEvent::kFarAhead);
 }
 
 void Connection::tick(Time now, Duration hole_timeout) {
@@ -94,7 +130,7 @@ void Connection::tick(Time now, Duration hole_timeout) {
     }
   }
   if (reader_ && !closed_) reader_->tick(now);
-  if (!closed_ && halves_[0].ended() && halves_[1].ended()) close(Closed::kFinished, now);
+  close_if_over(now);
 }
 
 void Connection::close(Closed why, Time time) {
@@ -102,7 +138,7 @@ void Connection::close(Closed why, Time time) {
   for (Half& h : halves_) h.forget_held();
   if (!reader_) return;
   context_.counters.closed.add(why);
-  if (!saw_bytes_[0] || !saw_bytes_[1]) {
+  if (!reader_->done() && (!saw_bytes_[0] || !saw_bytes_[1])) {
     context_.counters.events.add(ConnectionEvent::kOneSided);
   }
   reader_->closed(why, time);
@@ -118,17 +154,13 @@ std::size_t Connection::held_bytes() const {
 }
 
 void Connection::half_data(Direction direction, const Piece& piece) {
-  if (!reader_) return;
-  if (reader_->done()) {
-    if (++unwanted_ >= kAskAgainPieces) skip_for_ever();
-    return;
-  }
+  if (!wants_bytes()) return;
   reader_->data(direction, piece);
   reader_->done() ? skip_for_ever() : skip_unneeded(direction);
 }
 
 void Connection::skip_for_ever() {
-  unwanted_ = 0;
+  in_spite_ = 0;
   if (!context_.tell_tap) return;
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
     context_.tell_tap({flow_, d, net::SkipKind::kForEver, 0, flow_hash_});

@@ -4,8 +4,10 @@
 //   handshake   SYN or SYN-ACK seen: both offsets 0 are the first bytes of all
 //   mid-stream  else: offset 0 is where we joined, taken from the first segment
 //
-// Tells the tap what its reader needs no more. Knows nothing of HTTP or of other
-// connections. Not thread-safe; owned by a ConnectionTable.
+// Tells the tap what its reader needs no more. Of a connection whose reader is done only the
+// end is looked at: each side's first FIN, or a reset, wherever they are.
+//
+// Knows nothing of HTTP or of other connections. Not thread-safe; owned by a ConnectionTable.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +48,10 @@ class Connection final : private HalfListener {
   Connection& operator=(const Connection&) = delete;
 
   void segment(const net::Segment& segment);
-  // Whether the segment begins another connection on the same addresses and ports.
+  // Whether the segment belongs to another connection on the same addresses and ports.
   bool replaced_by(const net::Segment& segment) const;
+  // Says so, where no SYN did: the segment is too far from all that was seen.
+  void tell_if_far(const net::Segment& segment);
 
   void tick(Time now, Duration hole_timeout);
   // Tells the reader and lets it go. Afterwards only the positions are kept.
@@ -73,10 +77,15 @@ class Connection final : private HalfListener {
  private:
   Half& half(net::Direction d) { return halves_[static_cast<std::size_t>(d)]; }
   const Half& half(net::Direction d) const { return halves_[static_cast<std::size_t>(d)]; }
+  void read(const net::Segment& segment);
+  void pass_over(const net::Segment& segment);
+  void close_if_over(Time time);
+  bool is_far(const net::Segment& segment) const;
   std::int64_t take_acknowledgment(const net::Segment& segment);
   void take_reset(const net::Segment& segment);
   void make_reader(const net::Segment& segment);
   bool wants_bytes() const { return reader_ && !reader_->done(); }
+  bool unwanted() const { return reader_ && reader_->done(); }
   void skip_for_ever();
   void skip_unneeded(net::Direction direction);
 
@@ -98,7 +107,7 @@ class Connection final : private HalfListener {
   bool handshake_ = false;
   bool closed_ = false;
   bool saw_bytes_[2] = {false, false};
-  std::uint8_t unwanted_ = 0;  // pieces since the tap was told that none is wanted
+  std::uint8_t in_spite_ = 0;  // segments since the tap was told that none is wanted
 };
 
 }  // namespace shadowtap::stream

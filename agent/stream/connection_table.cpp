@@ -33,6 +33,7 @@ void ConnectionTable::segment(const net::Segment& segment) {
   context_.counters.payload_bytes.add(segment.payload.size());
   Connection* connection = find(segment.flow);
   if (connection != nullptr && connection->replaced_by(segment)) {
+    connection->tell_if_far(segment);
     if (!connection->closed()) close(*connection, Closed::kReplaced, segment.time);
     erase(*connection);
     connection = nullptr;

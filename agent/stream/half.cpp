@@ -26,6 +26,12 @@ constexpr std::int64_t kMaxWindow = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxSkip = std::int64_t{1} << 30;
 // What comes in spite of the wish before the wish is repeated.
 constexpr std::int64_t kWishAgainBytes = 1 << 20;
+constexpr std::int64_t kSequences = std::int64_t{1} << 32;
+
+// Of its first byte: SYN counts one.
+std::uint32_t first_of(const net::Segment& segment) {
+  return segment.sequence + ((segment.flags & net::kSyn) != 0 ? 1 : 0);
+}
 
 std::int64_t end_of(const Piece& piece) {
   return piece.offset + static_cast<std::int64_t>(piece.bytes.size());
@@ -54,6 +60,25 @@ std::uint32_t Half::sequence_of(std::int64_t offset) const {
 
 std::int64_t Half::horizon() const { return std::max(next_, skip_until_) + kMaxWindow; }
 
+bool Half::is_far(const net::Segment& segment) const {
+  const std::int64_t offset = offset_of(first_of(segment));
+  return offset > horizon() || offset + std::int64_t{segment.payload_size} < next_ - kMaxWindow;
+}
+
+void Half::pass_over(const net::Segment& segment) {
+  std::int64_t end = offset_of(first_of(segment)) + std::int64_t{segment.payload_size};
+  // Too far back for a copy: more than half of all sequence numbers were left out.
+  if (end < 0 || end < next_ - kMaxWindow) end += kSequences;
+  next_ = std::max(next_, end);
+  if ((segment.flags & net::kFin) != 0 && fin_ < 0) fin_ = next_;
+}
+
+void Half::forgo(net::Direction direction, Time time, HalfListener& listener) {
+  forget_held();
+  if (fin_ >= 0) next_ = std::max(next_, fin_);
+  finish_if_due(direction, time, listener);
+}
+
 bool Half::skip(std::int64_t until) {
   if (next_ < skip_until_ && next_ - skip_asked_ < kWishAgainBytes) return false;
   skip_until_ = std::min(until, next_ + kMaxSkip);
@@ -63,9 +88,7 @@ bool Half::skip(std::int64_t until) {
 
 void Half::segment(net::Direction direction, const net::Segment& segment,
                    std::int64_t acknowledged, const HeldLimits& limits, HalfListener& listener) {
-  const std::uint32_t first =
-      segment.sequence + ((segment.flags & net::kSyn) != 0 ? 1 : 0);  // SYN counts one
-  const std::int64_t offset = offset_of(first);
+  const std::int64_t offset = offset_of(first_of(segment));
   const std::int64_t end = offset + std::int64_t{segment.payload_size};
   if ((segment.flags & net::kFin) != 0 && fin_ < 0 && end >= next_) fin_ = end;
   if (segment.payload.size() < segment.payload_size) listener.half_event(HalfEvent::kTruncated);
@@ -91,10 +114,6 @@ void Half::payload(net::Direction direction, Piece piece, const HeldLimits& limi
   if (piece.offset > next_) {
     pass_skipped(direction, piece.offset, piece.time, listener);
     if (end_of(piece) <= next_) return;
-  }
-  if (piece.offset > horizon()) {
-    listener.half_event(HalfEvent::kFarAhead);
-    lose_until(direction, piece.offset, GapCause::kWire, piece.time, listener);
   }
   if (piece.offset <= next_) {
     deliver(direction, piece, listener);

@@ -20,7 +20,7 @@ namespace shadowtap::stream {
 
 enum class HalfEvent : std::uint8_t {
   kConflict,     // two copies of a held byte differ
-  kFarAhead,     // beyond what any window allows: a gap was declared up to it
+  kFarAhead,     // farther than any window allows, ahead or behind: another connection's
   kHeldTooMuch,  // held bytes or segments reached their bound: a gap was declared
   kTruncated,    // captured shorter than it was
   kUrgent,       // a segment with an urgent byte, taken for missing
@@ -59,6 +59,8 @@ class Half {
   bool ended() const { return ended_; }
   bool waiting() const { return held_ && !held_->empty(); }
   Time waiting_since() const { return waiting_since_; }
+  // Farther ahead or behind than an honest segment of this stream can be. Requires known().
+  bool is_far(const net::Segment& segment) const;
   std::size_t held_bytes() const { return held_ ? held_->bytes() : 0; }
 
   // A segment's payload (possibly empty) and FIN. Requires known().
@@ -70,6 +72,12 @@ class Half {
   // Stops waiting for the first hole. Requires waiting().
   void give_up(net::Direction direction, Time time, HalfListener& listener);
   void forget_held() { held_.reset(); }
+
+  // Of a stream whose bytes nobody wants: everything before the segment's end has passed,
+  // however much of it the tap left out.
+  void pass_over(const net::Segment& segment);
+  // Nobody wants the bytes any more: none is waited for, and a FIN seen is the end.
+  void forgo(net::Direction direction, Time time, HalfListener& listener);
 
   // The bytes before `until` need not come any more. True: tell the tap, up to skip_until()
   // (again from time to time, since it may forget).

@@ -25,7 +25,7 @@ struct StreamOptions {
 enum class ConnectionEvent : std::uint8_t {
   kOpened,      // handshake seen
   kMidStream,   // joined without
-  kOneSided,    // closed without a byte from one of the sides
+  kOneSided,    // closed without a byte from one of the sides, though both were wanted
   kLate,        // a segment after the end
   kBadReset,    // an RST that its receiver would not take
   kOverBytes,   // evictions because of max_total_bytes

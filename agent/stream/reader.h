@@ -31,7 +31,7 @@ enum class GapCause : std::uint8_t {
 enum class Closed : std::uint8_t {
   kFinished,  // both sides sent their FIN and everything before it was delivered
   kReset,
-  kReplaced,  // a SYN began another connection on the same addresses and ports
+  kReplaced,  // another connection began on the same addresses and ports
   kIdle,      // quiet for longer than the idle timeout
   kEvicted,   // the idlest when a bound was reached
   kFlushed,   // the input ended
@@ -69,7 +69,7 @@ class Reader {
 
   // What it holds on the heap for messages in progress, for the total bound.
   virtual std::size_t held_bytes() const = 0;
-  // It wants no more bytes (not HTTP, a tunnel): holes need not be waited for.
+  // It wants no more bytes (not HTTP, a tunnel): the FINs are its end, wherever they are.
   virtual bool done() const = 0;
 };
 

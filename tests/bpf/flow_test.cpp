@@ -1,57 +1,17 @@
-// What the program knows of a flow: ownership, loss, verdicts, pressure. Each test says
-// what packets pass and which records come.
+// What the program knows of a flow: loss, verdicts, pressure. Each test says what packets
+// pass and which records come.
 
 #include <chrono>
 #include <thread>
 
-#include "tests/bpf/program_run.h"
+#include "tests/bpf/flow_table.h"
 
 namespace shadowtap::testing {
 namespace {
 
 using net::Direction;
 
-// The initial sequence number is an axis: wrap-around must not matter.
-class FlowTable : public ProgramRun, public ::testing::WithParamInterface<std::uint32_t> {
- protected:
-  Frame data(std::uint32_t offset, std::string payload) const {
-    Frame frame;
-    frame.sequence = GetParam() + offset;
-    frame.payload = std::move(payload);
-    return frame;
-  }
-  // From the server: everything before `offset` of the client's bytes has arrived.
-  Frame ack(std::uint32_t offset) const {
-    Frame frame = reply(Frame{});
-    frame.sequence = 7000;
-    frame.acknowledgment = GetParam() + offset;
-    return frame;
-  }
-  Frame syn() const {
-    Frame frame = data(0, "");
-    frame.sequence -= 1;
-    frame.flags = net::kSyn;
-    return frame;
-  }
-  // From the server: `payload` from `at` on, and everything before `acknowledged` arrived.
-  Frame answer(std::uint32_t at, std::string payload, std::uint32_t acknowledged) const {
-    Frame frame = ack(acknowledged);
-    frame.sequence += at;
-    frame.payload = std::move(payload);
-    return frame;
-  }
-  net::FlowVerdict verdict(net::SkipKind kind, std::uint32_t until = 0,
-                           Direction direction = Direction::kToServer) const {
-    const Frame frame;
-    const std::uint32_t base = direction == Direction::kToServer ? GetParam() : 7000;
-    return {.flow = {frame.source, frame.destination}, .direction = direction,
-            .kind = kind, .until = base + until};
-  }
-  std::size_t flows_known() { return kernel_->sweep_flows(Duration::zero()); }
-};
-
-INSTANTIATE_TEST_SUITE_P(InitialSequenceNumber, FlowTable,
-                         ::testing::Values(1u, 0x7fffffffu, 0xffffffffu - 150u));
+INSTANTIATE_TEST_SUITE_P(InitialSequenceNumber, FlowTable, initial_sequence_numbers());
 
 TEST_P(FlowTable, DeliversNoBareAckOfBytesThatWereSeen) {
   EXPECT_EQ(seen(data(0, std::string(100, 'a'))).size(), 1u);
@@ -75,20 +35,6 @@ TEST_P(FlowTable, DeliversTheAckThatClosesAHole) {
   EXPECT_EQ(seen(ack(100)).size(), 0u) << "the hole may still be filled";
   EXPECT_EQ(seen(ack(300)).size(), 1u) << "its bytes arrived, and we did not see them";
   EXPECT_EQ(seen(ack(300)).size(), 0u);
-}
-
-TEST_P(FlowTable, CountsEachPacketFromTheInterfaceThatOwnsTheDirection) {
-  EXPECT_EQ(seen(data(0, "first"), leaf_).size(), 1u);
-  EXPECT_EQ(seen(data(0, "first"), other_leaf_).size(), 0u);
-  EXPECT_EQ(seen(data(0, "first"), leaf_).size(), 1u) << "a retransmission is seen again";
-  EXPECT_EQ(ignored("duplicate"), 1u);
-}
-
-TEST_P(FlowTable, FollowsAFlowToAnotherInterface) {
-  seen(data(0, "first"), leaf_);
-  EXPECT_EQ(seen(data(5, "second"), other_leaf_).size(), 1u);
-  EXPECT_EQ(seen(data(5, "second"), leaf_).size(), 0u);
-  EXPECT_EQ(seen(data(11, "third"), other_leaf_).size(), 1u);
 }
 
 TEST_P(FlowTable, AlwaysDeliversSynFinAndRst) {
@@ -150,6 +96,20 @@ TEST_P(FlowTable, ASkippedDirectionStillTellsOfLossInTheOther) {
   EXPECT_EQ(seen(ack(400)).size(), 1u) << "a bare one tells as well";
 }
 
+TEST_P(FlowTable, SkipsNoEndEvenForEver) {
+  seen(data(0, "not http"));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kForEver));
+  kernel_->ring(0).skip(verdict(net::SkipKind::kForEver, 0, Direction::kToClient));
+  EXPECT_EQ(seen(data(8, "more")).size(), 0u);
+  Frame fin = data(12, "");
+  fin.flags = net::kFin | net::kAck;
+  EXPECT_EQ(seen(fin).size(), 1u);
+  Frame rst = ack(13);
+  rst.flags = net::kRst | net::kAck;
+  EXPECT_EQ(seen(rst).size(), 1u);
+  EXPECT_EQ(ignored("verdict"), 1u);
+}
+
 TEST_P(FlowTable, AnotherFlowsWordIsNotObeyed) {
   // All flows there are share 2^17 words a direction; the tag says whose it is.
   seen(data(0, "a"));
@@ -182,7 +142,28 @@ TEST_P(FlowTable, ForgetsFlowsThatNeverGotBeyondTheirSynFirst) {
   other.source.port = 40001;
   seen(other);
   EXPECT_EQ(kernel_->sweep_flows(std::chrono::hours(1)), 0u) << "neither is old";
-  EXPECT_EQ(flows_known(), 2u);
+  EXPECT_EQ(kernel_->sweep_flows(std::chrono::hours(1), Duration::zero()), 1u);
+  EXPECT_EQ(flows_known(), 1u);
+}
+
+TEST_P(FlowTable, RemembersWhatItLeavesOutAsLongAsTheRest) {
+  constexpr std::uint32_t kMark = 0x10000;
+  capture::TapOptions options;
+  options.ring_bytes = 128 << 10;
+  options.mark = kMark;
+  load(options);
+  for (std::uint32_t i = 0; i < 200; ++i) pass(data(i * 1000, std::string(1000, 'x')));
+  Frame refused = syn(), shed = data(0, "was there before the ring was full"), ours = syn();
+  refused.source.port = 40001;
+  shed.source.port = 40002;
+  ours.source.port = 40003;
+  pass(refused);
+  pass(shed);
+  run_program(kernel_->program(capture::HookPoint::kEgress, true), bytes_of(ours), leaf_, 1, kMark);
+  EXPECT_EQ(lost("refused_flow"), 1u);
+  EXPECT_EQ(ignored("own_traffic"), 1u);
+  EXPECT_EQ(kernel_->sweep_flows(std::chrono::hours(1), Duration::zero()), 0u);
+  EXPECT_EQ(flows_known(), 4u);
 }
 
 TEST_P(FlowTable, SkipsForEverUntilAnotherConnectionBegins) {

@@ -24,9 +24,10 @@ std::uint64_t named(const std::vector<std::pair<std::string, std::uint64_t>>& co
 }  // namespace
 
 std::uint32_t run_program(int program, const std::string& frame, std::uint32_t ifindex,
-                          int repeat) {
+                          int repeat, std::uint32_t mark) {
   __sk_buff context{};
   context.ifindex = ifindex;
+  context.mark = mark;
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = frame.data();
   options.data_size_in = static_cast<std::uint32_t>(frame.size());

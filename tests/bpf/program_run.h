@@ -13,10 +13,10 @@
 
 namespace shadowtap::testing {
 
-// Runs `program` once (or `repeat` times) on `frame` as seen on `ifindex`. Expects "next".
-// Returns the mean duration in ns.
+// Runs `program` once (or `repeat` times) on `frame` as seen on `ifindex`, with a socket's
+// SO_MARK. Expects "next". Returns the mean duration in ns.
 std::uint32_t run_program(int program, const std::string& frame, std::uint32_t ifindex,
-                          int repeat = 1);
+                          int repeat = 1, std::uint32_t mark = 0);
 
 class ProgramRun : public RootTest {
  protected:

@@ -141,7 +141,7 @@ in_tests() {  # PROGRAM FILTER WHAT
   "$1" --gtest_brief=1 --gtest_filter="$2" >/tmp/out 2>&1
   verdict "$3 ($(grep -o '[0-9]* tests\? from' /tmp/out | head -n 1) $1)"
 }
-in_tests bpf_program_test 'Parser.*:*FlowTable.*Skip*/1:*FlowTable.*Hole*/1' \
+in_tests bpf_program_test 'Parser.*:*FlowTable.*Skip*/1:*FlowTable.*Hole*/1:*Copies.*/1:FastOpen.*' \
   'every header form, loss and verdicts'
 in_tests bpf_live_test 'InterfaceKinds.*' 'an exchange over every kind of interface is seen once'
 in_tests bpf_live_test '*FlowShapes.AreSeenOnceOrNever/tcx' 'the ten flow shapes of a node'

@@ -19,8 +19,8 @@ class TapModel {
   bool copies(const net::Segment& s) {
     Word& word = words_[static_cast<std::size_t>(s.direction)];
     if (!word.set) return true;
-    if (word.kind == net::SkipKind::kForEver) return false;
     if ((s.flags & (net::kSyn | net::kFin | net::kRst)) != 0) return true;
+    if (word.kind == net::SkipKind::kForEver) return false;
     if (net::sequence_distance(word.until, s.sequence + s.payload_size) <= 0) return false;
     word.set = false;
     return true;

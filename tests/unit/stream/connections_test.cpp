@@ -69,6 +69,47 @@ TEST(Connections, AReusedPortBeginsAnother) {
   EXPECT_THAT(lines(packets), ElementsAre("GET /a lost: replaced", "GET /b -> 200 [B]"));
 }
 
+// Farther than any window reaches, ahead and behind.
+constexpr std::uint32_t kFar[] = {0x50000000U, 0xb0000000U};
+
+TEST(Connections, BytesTooFarAwayAreAnotherConnections) {
+  for (const std::uint32_t distance : kFar) {
+    Wire first;
+    first.handshake().client(kGetA);
+    Wire second(40000, 1000 + distance, 5000 + distance);  // its handshake was not seen
+    second.now = first.now;
+    second.client(kGetB).server(ok("B"));
+    Recorder sink;
+    AssemblyOptions options;
+    options.first_exchange = 1;
+    Assembly assembly(options, sink);
+    for (const Packet& p : first.packets) assembly.segment(p.segment());
+    for (const Packet& p : second.packets) assembly.segment(p.segment());
+    assembly.flush(second.now);
+    EXPECT_THAT(sink.lines(), ElementsAre("GET /a lost: replaced", "GET /b -> 200 [B]"));
+    const stream::StreamCounters& counters = assembly.stream_counters();
+    EXPECT_EQ(counters.half_events.value(stream::HalfEvent::kFarAhead), 1U);
+    EXPECT_EQ(counters.closed.value(stream::Closed::kReplaced), 1U);
+    EXPECT_EQ(counters.events.value(stream::ConnectionEvent::kMidStream), 1U);
+    EXPECT_EQ(counters.gap_bytes.value(stream::GapCause::kWire), 0U);
+  }
+}
+
+TEST(Connections, AFinTooFarAwayTellsThatThisOneIsOver) {
+  for (const std::uint32_t distance : kFar) {
+    Wire first;
+    first.handshake().client(kGetA);
+    Wire second(40000, 1000 + distance, 5000 + distance);
+    second.client_fin();
+    Recorder sink;
+    Assembly assembly({}, sink);
+    for (const Packet& p : first.packets) assembly.segment(p.segment());
+    for (const Packet& p : second.packets) assembly.segment(p.segment());
+    EXPECT_THAT(sink.lines(), ElementsAre("GET /a lost: replaced"));
+    EXPECT_EQ(assembly.connections(), 0U) << "nothing is known of the other one";
+  }
+}
+
 TEST(Connections, TheClientMayHalfCloseAndStillBeAnswered) {
   Wire wire;
   wire.handshake().client(kGetA).client_fin().server(ok("A")).server_fin();

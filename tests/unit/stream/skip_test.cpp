@@ -151,6 +151,101 @@ TEST_P(Skip, WhatTheTapCopiesAllTheSameIsReadAndTheWishRepeated) {
   EXPECT_EQ(verdicts.front().until, verdicts.back().until);
 }
 
+// A connection that is TLS, behind a tap that shows no more of it than its ends.
+class SkipForEver : public ::testing::TestWithParam<std::uint32_t> {
+ protected:
+  static constexpr std::uint32_t kIsn = 1000;
+
+  void feed(const Packet& packet) { assembly_.segment(packet.segment()); }
+  void feed(Wire& wire) {
+    for (const Packet& packet : wire.packets) feed(packet);
+    wire.packets.clear();
+  }
+  void hello() {
+    Wire wire(40000, kIsn, kIsn);
+    wire.acks = false;
+    feed(wire.handshake().client(kHello));
+    ASSERT_EQ(wishes_, 2U) << "one a direction";
+    ASSERT_EQ(assembly_.open_of(0), 1U);
+  }
+  // Its end, behind as many bytes as the parameter says in each direction.
+  Wire end() const {
+    const auto sent = static_cast<std::uint32_t>(kHello.size());
+    Wire wire(40000, kIsn + 1 + sent + GetParam(), kIsn + 1 + GetParam());
+    wire.acks = false;
+    return wire;
+  }
+  void expect_closed(stream::Closed why) const {
+    const stream::StreamCounters& counters = assembly_.stream_counters();
+    EXPECT_EQ(assembly_.open_of(0), 0U);
+    EXPECT_EQ(counters.closed.value(why), 1U);
+    EXPECT_EQ(counters.gaps.value(stream::GapCause::kCapture), 0U);
+    EXPECT_EQ(counters.gaps.value(stream::GapCause::kWire), 0U);
+    EXPECT_EQ(counters.events.value(stream::ConnectionEvent::kOneSided), 0U);
+    EXPECT_EQ(counters.half_events.value(stream::HalfEvent::kFarAhead), 0U);
+  }
+
+  const std::string kHello = "\x16\x03\x01 hello";
+  Recorder sink_;
+  std::size_t wishes_ = 0;
+  Assembly assembly_{{}, sink_, [this](const net::FlowVerdict& verdict) {
+                       wishes_ += verdict.kind == net::SkipKind::kForEver;
+                     }};
+};
+
+INSTANTIATE_TEST_SUITE_P(LeftOut, SkipForEver,
+                         ::testing::Values(0U, 100'000U, 0x50000000U, 0x90000000U, 0xd0000000U));
+
+TEST_P(SkipForEver, TheFinsCloseWhateverWasLeftOut) {
+  hello();
+  Wire wire = end();
+  feed(wire.client_fin());
+  EXPECT_EQ(assembly_.open_of(0), 1U);
+  feed(wire.server_fin());
+  expect_closed(stream::Closed::kFinished);
+}
+
+TEST_P(SkipForEver, AResetCloses) {
+  hello();
+  Wire wire = end();
+  feed(wire.server_rst());
+  expect_closed(stream::Closed::kReset);
+}
+
+TEST_P(SkipForEver, CopiesOfTheEndBeginNothing) {
+  hello();
+  Wire wire = end();
+  Packet& last = wire.client("bye").packets[0];
+  last.fields.flags |= net::kFin;
+  const Packet copy = last;
+  feed(wire.server_fin());
+  expect_closed(stream::Closed::kFinished);
+  feed(copy);
+  EXPECT_EQ(assembly_.stream_counters().events.value(stream::ConnectionEvent::kLate), 1U);
+  EXPECT_EQ(assembly_.open_of(0), 0U);
+}
+
+TEST_P(SkipForEver, AFinThatWaitsForBytesWaitsNoMore) {
+  Wire wire(40000, kIsn, kIsn);
+  wire.acks = false;
+  wire.handshake().client(kHello).client_fin().server("lost").server_fin();
+  wire.packets[6].fields.acknowledgment = kIsn + 1;  // the server's FIN came first
+  for (const std::size_t i : {0U, 1U, 2U, 6U}) feed(wire.packets[i]);
+  feed(wire.packets[3]);
+  EXPECT_EQ(assembly_.open_of(0), 1U);
+  feed(wire.packets[4]);
+  expect_closed(stream::Closed::kFinished);
+}
+
+TEST_P(SkipForEver, TheWishIsRepeatedWhereTheTapForgotIt) {
+  hello();
+  Wire wire = end();
+  for (int i = 0; i < 64; ++i) wire.server("more");
+  feed(wire);
+  EXPECT_EQ(wishes_, 4U);
+  EXPECT_EQ(assembly_.held_bytes(), 0U);
+}
+
 TEST(SkipNothing, WhereTheRestIsNeededOrItsEndUnknown) {
   const std::string body(kLong, 'x');
   const struct {
