@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/capture/tap.h"
 #include "agent/config/own_address.h"
@@ -59,8 +60,11 @@ Result<> TargetAddresses::tell(capture::Tap& tap) {
   std::vector<Endpoint> now = known();
   if (now == told_) return {};
   auto told = tap.exclude(now);
+  const std::string failure = told ? "" : told.error().message();
+  told_.reset();
   if (told) told_ = std::move(now);
-  return told;
+  const bool said_before = failure == std::exchange(said_failure_, failure);
+  return said_before ? Result<>() : told;
 }
 
 }  // namespace shadowtap

@@ -1,5 +1,5 @@
-// Keeps the tap told of every address that targets have, so that what is sent to them is
-// never captured again. An address that is the service itself is said once, and not told.
+// Keeps the tap told of every address that targets have now, so that what is sent to them is
+// not captured again. An address that is the service itself is said once, and not told.
 // Control thread.
 #pragma once
 
@@ -26,7 +26,8 @@ class TargetAddresses {
 
   // Follows the targets as configured now; call again when they change.
   void follow(const config::Config& config);
-  // Tells the tap if anything changed since the last call.
+  // Tells the tap if anything changed since it last took it. A failure is tried again with
+  // each call, and returned once.
   Result<> tell(capture::Tap& tap);
 
  private:
@@ -42,7 +43,8 @@ class TargetAddresses {
   shadow::Resolver& resolver_;
   std::vector<Followed> followed_;
   std::vector<Endpoint> own_;  // at the last look
-  std::vector<Endpoint> told_;
+  std::optional<std::vector<Endpoint>> told_ = std::vector<Endpoint>{};  // none: it failed
+  std::string said_failure_;
 };
 
 }  // namespace shadowtap

@@ -12,6 +12,7 @@
 #include "agent/capture/kernel_object.h"
 #include "agent/capture/leftovers.h"
 #include "agent/capture/namespace_thread.h"
+#include "agent/capture/qdisc.h"
 #include "agent/capture/self_test.h"
 
 namespace shadowtap::capture {
@@ -71,16 +72,30 @@ CheckLine check_interface(const Interface& interface, bool wanted_by_name) {
 void check_chain(const Interface& interface, Mechanism mechanism, std::vector<CheckLine>& lines) {
   for (const HookPoint point : {HookPoint::kIngress, HookPoint::kEgress}) {
     if (interface.loopback && point == HookPoint::kEgress) continue;  // we are not there
-    const Chain chain = with_us(chain_of(interface.ifindex, point), mechanism);
+    const std::string what = std::string("order at ") + name_of(point) + " of " + interface.name;
+    const auto found = chain_of(interface.ifindex, point);
+    if (!found) {
+      lines.push_back({.ok = false, .needed = false, .what = what,
+                       .finding = found.error().message(), .cure = "run the check as root"});
+      continue;
+    }
+    const Chain chain = with_us(*found, mechanism);
     if (chain.size() == 1) continue;
     const std::string hides = ends_the_chain(ahead_of_us(chain));
-    lines.push_back({.ok = hides.empty(), .needed = !hides.empty(),
-                     .what = std::string("order at ") + name_of(point) + " of " + interface.name,
+    lines.push_back({.ok = hides.empty(), .needed = !hides.empty(), .what = what,
                      .finding = describe(chain) +
                                 (hides.empty() ? "" : ": " + hides + " would hide all traffic"),
                      .cure = "use a kernel with TCX (6.6), or let that program run later "
                              "(Cilium: bpf-filter-priority 2)"});
   }
+}
+
+void check_qdisc(const Interface& interface, std::vector<CheckLine>& lines) {
+  const auto place = check_place_of_clsact(interface.ifindex);
+  if (place) return;
+  lines.push_back({.ok = false, .needed = false, .what = "qdisc of " + interface.name,
+                   .finding = "not watched: " + place.error().message(),
+                   .cure = "use clsact there, or a kernel with TCX (6.6)"});
 }
 
 void check_interfaces(const std::vector<std::string>& names, Mechanism mechanism,
@@ -98,6 +113,7 @@ void check_interfaces(const std::vector<std::string>& names, Mechanism mechanism
     const bool named = std::ranges::find(names, interface.name) != names.end();
     if (names.empty() ? !can_carry(interface) : !named) continue;
     lines.push_back(check_interface(interface, named));
+    if (mechanism == Mechanism::kClsact) check_qdisc(interface, lines);
     check_chain(interface, mechanism, lines);
   }
 }

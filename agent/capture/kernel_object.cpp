@@ -22,7 +22,6 @@ namespace {
 constexpr double kHighMark = 0.75;  // of a ring: new flows are refused
 constexpr double kLowMark = 0.25;   // shed flows come back
 constexpr std::size_t kMostFlows = 65536;
-constexpr Duration kHalfOpenIdle = std::chrono::seconds(10);
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
@@ -103,6 +102,8 @@ Result<std::unique_ptr<KernelObject>> KernelObject::load(const TapOptions& optio
   set_ports(*kernel->object_, options);
   if (auto learned = kernel->learn_program_ids(); !learned) return learned.error();
   if (auto created = kernel->create_rings(options); !created) return created.error();
+  kernel->excluded_ =
+      ExcludedTargets(bpf_map__max_entries(kernel->object_->maps.shadowtap_targets));
   return kernel;
 }
 
@@ -176,17 +177,67 @@ std::size_t KernelObject::ring_bytes() const {
   return bytes;
 }
 
-Result<> KernelObject::exclude(const Endpoint& target) {
-  struct {
-    std::uint8_t address[16];
-    std::uint32_t port;
-  } key{};
+namespace {
+
+struct TargetKey {
+  std::uint8_t address[16];
+  std::uint32_t port;
+};
+
+TargetKey to_key(const Endpoint& target) {
+  TargetKey key{};
   std::memcpy(key.address, target.address.data(), sizeof key.address);
   key.port = target.port;
-  const std::uint8_t value = 1;
-  if (::bpf_map_update_elem(bpf_map__fd(object_->maps.shadowtap_targets), &key, &value, BPF_ANY))
-    return errno_error("exclude target " + target.to_string());
+  return key;
+}
+
+Endpoint to_target(const TargetKey& key) {
+  Endpoint target;
+  std::memcpy(target.address.data(), key.address, sizeof key.address);
+  target.port = static_cast<std::uint16_t>(key.port);
+  return target;
+}
+
+std::vector<TargetKey> keys_of(int map) {
+  std::vector<TargetKey> keys;
+  TargetKey key{};
+  while (::bpf_map_get_next_key(map, keys.empty() ? nullptr : &keys.back(), &key) == 0)
+    keys.push_back(key);
+  return keys;
+}
+
+}  // namespace
+
+Result<> KernelObject::exclude(const std::vector<Endpoint>& targets) {
+  const bool all_fitted = excluded_.left_out() == 0;
+  excluded_ = excluded_.with(targets);
+  if (all_fitted && excluded_.left_out() > 0)
+    spdlog::warn("targets have {} addresses too many: what is sent to the oldest is taken for "
+                 "the service's", excluded_.left_out());
+  const std::vector<Endpoint> newest = excluded_.newest();
+  stop_excluding_others(newest);
+  for (const Endpoint& target : newest) {
+    const TargetKey key = to_key(target);
+    const std::uint8_t value = 1;
+    if (::bpf_map_update_elem(bpf_map__fd(object_->maps.shadowtap_targets), &key, &value, BPF_ANY))
+      return errno_error("exclude target " + target.to_string());
+  }
   return {};
+}
+
+// A flow is found to be a target's once, at its begin: where it begins anew, it is looked at
+// again.
+void KernelObject::stop_excluding_others(const std::vector<Endpoint>& targets) {
+  const int map = bpf_map__fd(object_->maps.shadowtap_targets);
+  bool removed = false;
+  for (const TargetKey& key : keys_of(map)) {
+    if (std::ranges::binary_search(targets, to_target(key))) continue;
+    removed |= ::bpf_map_delete_elem(map, &key) == 0;
+  }
+  if (!removed) return;
+  remove_flows([](const shadowtap_flow& flow) {
+    return (flow.flags & SHADOWTAP_FLOW_TARGET) != 0;
+  });
 }
 
 Result<> KernelObject::set_leaf(std::uint32_t ifindex, bool leaf) {
@@ -226,16 +277,19 @@ PacketCounts KernelObject::packets() const {
 
 namespace {
 
+// Of what is left out or lost no side ever starts; and such a flow, forgotten, would come back
+// as another one, without what is known of it.
 bool is_half_open(const shadowtap_flow& flow) {
-  return !(flow.sides[SHADOWTAP_TO_CLIENT].flags & SHADOWTAP_SIDE_STARTED);
+  constexpr std::uint32_t kNeverStarts = SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET |
+                                         SHADOWTAP_FLOW_REFUSED | SHADOWTAP_FLOW_SHED;
+  return !(flow.flags & kNeverStarts) &&
+         !(flow.sides[SHADOWTAP_TO_CLIENT].flags & SHADOWTAP_SIDE_STARTED);
 }
 
 }  // namespace
 
-std::size_t KernelObject::sweep_flows(Duration idle) {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  const Duration now_ns = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+std::size_t KernelObject::remove_flows(
+    const std::function<bool(const shadowtap_flow&)>& is_over) {
   const int map = bpf_map__fd(object_->maps.shadowtap_flows);
   std::size_t removed = 0;
   std::uint64_t key = 0, next = 0;
@@ -245,12 +299,20 @@ std::size_t KernelObject::sweep_flows(Duration idle) {
     key = next;
     more = ::bpf_map_get_next_key(map, &key, &next) == 0;
     shadowtap_flow flow{};
-    if (::bpf_map_lookup_elem(map, &key, &flow)) continue;
-    const Duration limit = is_half_open(flow) ? std::min(idle, kHalfOpenIdle) : idle;
-    if (Duration(flow.seen_ns) + limit > now_ns) continue;
+    if (::bpf_map_lookup_elem(map, &key, &flow) || !is_over(flow)) continue;
     removed += ::bpf_map_delete_elem(map, &key) == 0;
   }
   return removed;
+}
+
+std::size_t KernelObject::sweep_flows(Duration idle, Duration half_open_idle) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  const Duration now_ns = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  return remove_flows([&](const shadowtap_flow& flow) {
+    const Duration limit = is_half_open(flow) ? std::min(idle, half_open_idle) : idle;
+    return Duration(flow.seen_ns) + limit <= now_ns;
+  });
 }
 
 }  // namespace shadowtap::capture

@@ -7,13 +7,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "agent/capture/excluded_targets.h"
 #include "agent/capture/ring.h"
 #include "agent/capture/tap.h"
 
 struct shadowtap_bpf;
+struct shadowtap_flow;
 
 namespace shadowtap::capture {
 
@@ -37,7 +40,9 @@ class KernelObject {
   // kernel.bpf_stats_enabled is off: that costs every program on the host, so it is not ours.
   double ns_per_run() const;
 
-  Result<> exclude(const Endpoint& target);
+  // All targets; those of before that are not among them are captured again. After an error
+  // some are not excluded: say it again.
+  Result<> exclude(const std::vector<Endpoint>& targets);
   // Whether everything behind an interface is a pod, container or VM (DESIGN 3.4).
   Result<> set_leaf(std::uint32_t ifindex, bool leaf);
   void forget_interface(std::uint32_t ifindex);
@@ -47,7 +52,7 @@ class KernelObject {
 
   // Removes flows that were idle for `idle`; earlier those that only ever saw a SYN, of
   // which a flood makes many. Returns how many were removed.
-  std::size_t sweep_flows(Duration idle);
+  std::size_t sweep_flows(Duration idle, Duration half_open_idle = std::chrono::seconds(10));
 
  private:
   struct Close {
@@ -58,9 +63,13 @@ class KernelObject {
   Result<> learn_program_ids();
   Result<> create_rings(const TapOptions& options);
   void sum_counts(std::uint32_t service, std::vector<std::uint64_t>& sum) const;
+  void stop_excluding_others(const std::vector<Endpoint>& targets);
+  // Removes the flows that `is_over`. Returns how many they were.
+  std::size_t remove_flows(const std::function<bool(const shadowtap_flow&)>& is_over);
 
   std::unique_ptr<shadowtap_bpf, Close> object_;
   std::uint32_t services_ = 0;
+  ExcludedTargets excluded_{0};
   std::vector<std::uint32_t> program_ids_;
   std::uint64_t* verdicts_ = nullptr;
   std::vector<std::unique_ptr<MappedRing>> rings_;

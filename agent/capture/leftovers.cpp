@@ -29,7 +29,9 @@ Result<std::vector<std::string>> remove_leftovers_here(bool dry_run) {
   if (!interfaces) return interfaces.error();
   std::vector<std::string> lines;
   for (const Interface& interface : *interfaces) {
-    for (const Filter& filter : filters_of(interface.ifindex)) {
+    const auto filters = filters_of(interface.ifindex);
+    if (!filters) return filters.error();
+    for (const Filter& filter : *filters) {
       if (!is_ours(filter)) continue;
       Removed removed{.filter = true};
       if (!dry_run) removed = remove_filter(interface.ifindex, filter);

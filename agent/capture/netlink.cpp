@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::size_t kReceiveBytes = 64 << 10;
 constexpr int kSocketBufferBytes = 1 << 20;
-
-enum class Walked { kMore, kDone, kFailed };
+constexpr int kMostDumps = 5;  // of one question, while the list changes under it
 
 void walk_attributes(const rtattr* attribute, std::size_t left,
                      const std::function<void(const rtattr&)>& on_attribute) {
@@ -26,24 +25,59 @@ void walk_attributes(const rtattr* attribute, std::size_t left,
   }
 }
 
-Walked walk_messages(std::span<const std::byte> bytes, const OnMessage& on_message) {
+// False: the last one is cut off.
+bool each_message(std::span<const std::byte> bytes, const OnMessage& on_message) {
   std::size_t left = bytes.size();
   const auto* at = bytes.data();
   while (left >= sizeof(nlmsghdr)) {
     const auto& message = *reinterpret_cast<const nlmsghdr*>(at);
-    if (message.nlmsg_len < sizeof(nlmsghdr) || message.nlmsg_len > left) return Walked::kFailed;
-    if (message.nlmsg_type == NLMSG_DONE) return Walked::kDone;
-    if (message.nlmsg_type == NLMSG_ERROR) {
-      errno = -header_of<nlmsgerr>(message).error;
-      return Walked::kFailed;
-    }
+    if (message.nlmsg_len < sizeof(nlmsghdr) || message.nlmsg_len > left) return false;
     on_message(message);
     const std::size_t step = NLMSG_ALIGN(message.nlmsg_len);
     if (step >= left) break;
     left -= step;
     at += step;
   }
-  return Walked::kMore;
+  return true;
+}
+
+// To one question.
+struct Answers {
+  std::vector<std::byte> messages;
+  bool over = false;
+  bool interrupted = false;
+  int error = 0;
+
+  void add(const nlmsghdr& message);
+};
+
+void Answers::add(const nlmsghdr& message) {
+  interrupted = interrupted || (message.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+  if (message.nlmsg_type == NLMSG_DONE || message.nlmsg_type == NLMSG_ERROR) {
+    over = true;  // both begin with an error, which is 0 or negative
+    if (message.nlmsg_len >= NLMSG_LENGTH(sizeof(int))) error = -header_of<int>(message);
+    return;
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(&message);
+  messages.insert(messages.end(), bytes, bytes + message.nlmsg_len);
+  messages.resize(NLMSG_ALIGN(messages.size()));
+}
+
+Result<Answers> answers_to(int socket, std::uint32_t sequence) {
+  Answers answers;
+  std::vector<std::byte> buffer(kReceiveBytes);
+  while (!answers.over) {
+    const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return errno_error("read from netlink");
+    const bool whole = each_message(
+        std::span(buffer).first(static_cast<std::size_t>(got)), [&](const nlmsghdr& message) {
+          if (message.nlmsg_seq == sequence) answers.add(message);
+        });
+    if (!whole) return plain_error("read from netlink: a message is cut off");
+  }
+  if (answers.error != 0) return errno_error("dump from netlink", answers.error);
+  return answers;
 }
 
 }  // namespace
@@ -69,20 +103,18 @@ Result<> Netlink::dump(std::uint16_t type, std::span<const std::byte> header,
   message.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(header.size()));
   message.nlmsg_type = type;
   message.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.nlmsg_seq = ++sequence_;
   std::memcpy(NLMSG_DATA(&message), header.data(), header.size());
-  if (::send(fd_.get(), request.data(), request.size(), 0) < 0)
-    return errno_error("ask netlink");
-  std::vector<std::byte> buffer(kReceiveBytes);
-  while (true) {
-    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error("read from netlink");
-    const Walked walked =
-        walk_messages(std::span(buffer).first(static_cast<std::size_t>(got)), on_message);
-    if (walked == Walked::kDone) return {};
-    if (walked == Walked::kFailed) return errno_error("dump from netlink");
+  for (int i = 0; i < kMostDumps; ++i) {
+    message.nlmsg_seq = ++sequence_;
+    if (::send(fd_.get(), request.data(), request.size(), 0) < 0)
+      return errno_error("ask netlink");
+    const auto answers = answers_to(fd_.get(), sequence_);
+    if (!answers) return answers.error();
+    if (answers->interrupted) continue;
+    each_message(answers->messages, on_message);
+    return {};
   }
+  return errno_error("dump from netlink (the list changed meanwhile, each time)", EINTR);
 }
 
 bool Netlink::read_notices(const OnMessage& on_message) {
@@ -91,7 +123,7 @@ bool Netlink::read_notices(const OnMessage& on_message) {
     const ssize_t got = ::recv(fd_.get(), notices_.data(), notices_.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno != ENOBUFS;
-    walk_messages(std::span(notices_).first(static_cast<std::size_t>(got)), on_message);
+    each_message(std::span(notices_).first(static_cast<std::size_t>(got)), on_message);
   }
 }
 

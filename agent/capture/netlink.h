@@ -24,17 +24,20 @@ class Netlink {
  public:
   // `groups`: RTMGRP_… whose notices are wanted; 0: none.
   static Result<Netlink> open(std::uint32_t groups);
+  // Of a socket that is open and bound already.
+  explicit Netlink(UniqueFd fd) : fd_(std::move(fd)) {}
 
   int descriptor() const { return fd_.get(); }
 
-  // Asks for all of `type` (RTM_GET…) and passes each answer.
+  // Asks for all of `type` (RTM_GET…) and passes each answer once all are there. Asks again
+  // where the kernel says that the list changed meanwhile; EINTR: it did each time, and none
+  // was passed.
   Result<> dump(std::uint16_t type, std::span<const std::byte> header, const OnMessage& on_message);
 
   // Passes what is waiting, without blocking. False: notices were lost, dump again.
   bool read_notices(const OnMessage& on_message);
 
  private:
-  explicit Netlink(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
   std::vector<std::byte> notices_;  // kept, since somebody looks ten times a second

@@ -29,16 +29,15 @@ Result<> become(const PrivilegesKept& kept) {
   return {};
 }
 
-Result<> set_capabilities(bool net_admin) {
-  for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
-    if (!net_admin || capability != CAP_NET_ADMIN)
-      ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // only with CAP_SETPCAP
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-  if (net_admin) data[0].effective = data[0].permitted = 1U << CAP_NET_ADMIN;
-  if (::syscall(SYS_capset, &header, data)) return errno_error("drop capabilities");
-  return {};
+std::uint32_t capabilities(const PrivilegesKept& kept) {
+  return (kept.net_admin ? 1U << CAP_NET_ADMIN : 0U) | (kept.dac_override ? 1U << CAP_DAC_OVERRIDE : 0U);
+}
+
+std::string in_words(const PrivilegesKept& kept) {
+  std::string words;
+  if (kept.net_admin) words += "CAP_NET_ADMIN ";
+  if (kept.dac_override) words += "CAP_DAC_OVERRIDE ";
+  return words.empty() ? "no capabilities" : words + "only";
 }
 
 constexpr sock_filter statement(int code, std::uint32_t value) {
@@ -89,12 +88,24 @@ Result<> restrict_calls() {
 
 }  // namespace
 
+Result<> drop_capabilities(const PrivilegesKept& kept) {
+  const std::uint32_t left = capabilities(kept);
+  for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
+    if (capability >= 32 || (left >> capability & 1) == 0)
+      ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // only with CAP_SETPCAP
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  data[0].effective = data[0].permitted = left;
+  if (::syscall(SYS_capset, &header, data)) return errno_error("drop capabilities");
+  return {};
+}
+
 Result<std::string> drop_privileges(const PrivilegesKept& kept) {
   if (auto became = become(kept); !became) return became.error();
-  if (auto set = set_capabilities(kept.net_admin); !set) return set.error();
+  if (auto dropped = drop_capabilities(kept); !dropped) return dropped.error();
   if (auto restricted = restrict_calls(); !restricted) return restricted.error();
-  return std::string(kept.net_admin ? "CAP_NET_ADMIN only" : "no capabilities") +
-         ", no_new_privs, seccomp";
+  return in_words(kept) + ", no_new_privs, seccomp";
 }
 
 }  // namespace shadowtap::capture

@@ -18,7 +18,8 @@
 namespace shadowtap::capture {
 
 struct PrivilegesKept {
-  bool net_admin = false;  // for clsact, or for SO_MARK
+  bool net_admin = false;     // for clsact, or for SO_MARK
+  bool dac_override = false;  // to open files in directories of others
   // Another user and group to become; unset: stay who we are.
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
@@ -26,5 +27,7 @@ struct PrivilegesKept {
 
 // Irreversible. Returns what is left, in words for the log.
 Result<std::string> drop_privileges(const PrivilegesKept& kept);
+// The calling thread's capabilities only: for a thread that was there before.
+Result<> drop_capabilities(const PrivilegesKept& kept);
 
 }  // namespace shadowtap::capture

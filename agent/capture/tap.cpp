@@ -1,12 +1,15 @@
 #include "agent/capture/tap.h"
 
+#include <linux/capability.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <chrono>
 #include <optional>
 
+#include "agent/base/log.h"
 #include "agent/capture/attachments.h"
+#include "agent/capture/capabilities.h"
 #include "agent/capture/kernel_object.h"
 #include "agent/capture/leftovers.h"
 #include "agent/capture/namespace_thread.h"
@@ -33,10 +36,13 @@ class LiveTap final : public Tap {
   ~LiveTap() override { detach(); }
 
   Ring& ring(std::size_t shard) override { return kernel_->ring(shard); }
-  Result<> exclude(const std::vector<Endpoint>& targets) override;
+  Result<> exclude(const std::vector<Endpoint>& targets) override {
+    return kernel_->exclude(targets);
+  }
   Result<> attach() override;
   int follow_descriptor() const override { return notices_ ? notices_->descriptor() : -1; }
   void follow() override;
+  Result<std::string> drop_privileges(PrivilegesKept kept) override;
   std::vector<AttachedAt> attachments() const override;
   PacketCounts packets() const override { return kernel_->packets(); }
   PacketCounts packets(std::size_t service) const override { return kernel_->packets(service); }
@@ -46,11 +52,16 @@ class LiveTap final : public Tap {
 
  private:
   Result<> attach_here();
+  void let_go();
+  void keep_attached(Time now, bool verify);
+  void leave_namespace();
+  void come_back();
   Result<> check_choices(const std::vector<Interface>& interfaces) const;
 
   TapOptions options_;
   std::unique_ptr<KernelObject> kernel_;
-  std::unique_ptr<NamespaceThread> inside_;
+  std::unique_ptr<NamespaceThread> inside_;  // null: its namespace was let go
+  bool comes_back_ = false;                  // to a new one at the same path
   UniqueFd claim_;  // while attached by clsact
   std::optional<Netlink> notices_;
   std::optional<Attachments> attachments_;
@@ -58,12 +69,6 @@ class LiveTap final : public Tap {
   Time verified_{};
   Time swept_{};
 };
-
-Result<> LiveTap::exclude(const std::vector<Endpoint>& targets) {
-  for (const Endpoint& target : targets)
-    if (auto excluded = kernel_->exclude(target); !excluded) return excluded;
-  return {};
-}
 
 Result<> LiveTap::check_choices(const std::vector<Interface>& interfaces) const {
   for (const InterfaceChoice& choice : options_.interfaces)
@@ -75,7 +80,7 @@ Result<> LiveTap::check_choices(const std::vector<Interface>& interfaces) const 
 Result<> LiveTap::attach() {
   Result<> result;
   inside_->run([&] { result = attach_here(); });
-  if (!result) detach();
+  if (!result) let_go();
   return result;
 }
 
@@ -95,29 +100,35 @@ Result<> LiveTap::attach_here() {
   if (!tcx && !claim_)
     return plain_error("another shadowtap watches this namespace by clsact: stop it first");
   if (tcx) claim_.reset();  // links clean up after themselves; several agents may attach
-  attachments_.emplace(*kernel_, options_.interfaces, tcx);
-  auto attached = attachments_->reconcile(*interfaces, interfaces->size());
+  const Time now = std::chrono::steady_clock::now();
+  attachments_.emplace(*kernel_, options_, tcx);
+  auto attached = attachments_->reconcile(*interfaces, interfaces->size(), now);
   if (attachments_->list().empty())
     return attached ? plain_error("no interface is up that could carry the port") : attached;
   if (attachments_->all_hidden())
     return plain_error("another program would hide all traffic from us (see: shadowtap check)");
-  changed_ = verified_ = swept_ = std::chrono::steady_clock::now();
+  changed_ = verified_ = swept_ = now;
   return options_.interfaces.empty() ? Result<>() : attached;
 }
 
 void LiveTap::follow() {
-  if (!notices_ || !attachments_) return;
   const Time now = std::chrono::steady_clock::now();
+  const bool verify = now - verified_ >= kVerifyEvery;
+  if (verify) verified_ = now;
+  if (verify && attachments_ && !inside_->path_leads_here()) leave_namespace();
+  if (verify && comes_back_) come_back();
+  if (attachments_) keep_attached(now, verify);
+}
+
+void LiveTap::keep_attached(Time now, bool verify) {
   bool changed = false;
   const bool all_read = notices_->read_notices([&](const nlmsghdr&) { changed = true; });
   if (changed || !all_read) changed_ = now;
-  const bool verify = now - verified_ >= kVerifyEvery;
-  if (verify) verified_ = now;
   if (verify || attachments_->unfinished() || now - changed_ < kSettle) {
     inside_->run([&] {
       if (verify) attachments_->verify();
       if (auto interfaces = list_interfaces())
-        static_cast<void>(attachments_->reconcile(*interfaces, kAttachAtOnce).has_value());
+        static_cast<void>(attachments_->reconcile(*interfaces, kAttachAtOnce, now).has_value());
     });
   }
   if (now - swept_ < kSweepEvery) return;
@@ -125,13 +136,52 @@ void LiveTap::follow() {
   kernel_->sweep_flows(kFlowIdle);
 }
 
+// Held by us, a namespace whose owner removed it keeps the names of its interfaces taken,
+// and a NIC in it from coming back. A process's number may become another's: no way back.
+void LiveTap::leave_namespace() {
+  let_go();
+  inside_.reset();
+  comes_back_ = !options_.netns.starts_with("/proc/") && has_capability(CAP_SYS_ADMIN);
+  spdlog::warn("network namespace {} is gone, nothing is captured: {}", options_.netns,
+               comes_back_ ? "it is entered again when it is back"
+                           : "shadowtap must be started again for the one in its place");
+}
+
+void LiveTap::come_back() {
+  auto inside = NamespaceThread::start(options_.netns);
+  if (!inside) return;
+  inside_ = std::move(*inside);
+  const auto attached = attach();
+  comes_back_ = !attached;  // its interfaces may not be up yet
+  if (attached) {
+    spdlog::info("network namespace {} is back and watched", options_.netns);
+  } else {
+    spdlog::debug("network namespace {}: {}", options_.netns, attached.error().message());
+    inside_.reset();
+  }
+}
+
+// clsact filters need CAP_NET_ADMIN for each interface to come, SO_MARK for each socket.
+Result<std::string> LiveTap::drop_privileges(PrivilegesKept kept) {
+  kept.net_admin = kept.net_admin || options_.mark != 0 || claim_;
+  Result<> inside;
+  if (inside_ && !options_.netns.empty())
+    inside_->run([&] { inside = drop_capabilities(kept); });
+  if (!inside) return inside.error();
+  return capture::drop_privileges(kept);
+}
+
 std::vector<AttachedAt> LiveTap::attachments() const {
   return attachments_ ? attachments_->list() : std::vector<AttachedAt>();
 }
 
 void LiveTap::detach() {
-  if (!attachments_) return;
-  inside_->run([&] { attachments_->detach(); });
+  comes_back_ = false;
+  let_go();
+}
+
+void LiveTap::let_go() {
+  if (attachments_) inside_->run([&] { attachments_->detach(); });
   attachments_.reset();
   claim_.reset();
   notices_.reset();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/capture/privileges.h"
 #include "agent/net/flow_verdict.h"
 #include "agent/net/segment.h"
 
@@ -33,7 +34,8 @@ struct TapOptions {
     std::vector<std::uint16_t> ports;
   };
   std::vector<Service> services;           // Segment::service indexes it; at most 64
-  std::vector<InterfaceChoice> interfaces;  // empty: auto, found and followed
+  std::vector<InterfaceChoice> interfaces;  // to watch; empty: auto, found and followed
+  std::vector<InterfaceChoice> kinds;       // what some are that come by themselves
   std::string netns;                        // path of a network namespace; empty: our own
   std::size_t shards = 1;
   std::size_t ring_bytes = 16 << 20;  // a ring; power of two
@@ -46,7 +48,8 @@ struct AttachedAt {
   std::string interface;
   std::string direction;  // "ingress", "egress"
   std::string mechanism;  // "tcx", "clsact"
-  std::string hidden_by;  // a program that runs before ours and ends the chain; empty: none
+  // A program that runs before ours and ends the chain, or may do so; empty: none.
+  std::string hidden_by;
 };
 
 // Totals over all CPUs since load. matched == delivered + sum(lost).
@@ -92,14 +95,22 @@ class Tap {
 
   virtual Ring& ring(std::size_t shard) = 0;
 
-  // Addresses of targets: their flows are never captured. Before the first connect to them.
+  // All addresses of targets: their flows are not captured. Those of before that are not
+  // among them are captured again, also flows that are open. Before the first connect to
+  // them. Of more than 4,096 the newest count.
   virtual Result<> exclude(const std::vector<Endpoint>& targets) = 0;
 
   // Removes leftovers of a killed agent, attaches to the chosen or found interfaces.
   virtual Result<> attach() = 0;
-  // Follows netlink: call when follow_descriptor() is readable (or each second).
+  // Follows netlink: call when follow_descriptor() is readable (or each second). Lets go of
+  // another namespace when its path leads there no more, and comes back to a new one at the
+  // same path while that is allowed (CAP_SYS_ADMIN); attachments() is empty meanwhile.
   virtual int follow_descriptor() const = 0;
   virtual void follow() = 0;
+
+  // Behind attach(): gives up for ever, on the caller's thread and on ours, what following
+  // interfaces does not need (privileges.h says what and when). `kept`: besides that.
+  virtual Result<std::string> drop_privileges(PrivilegesKept kept) = 0;
 
   virtual std::vector<AttachedAt> attachments() const = 0;
   virtual PacketCounts packets() const = 0;

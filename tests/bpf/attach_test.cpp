@@ -87,13 +87,13 @@ TEST_F(Attach, TcxGoesToTheHeadAndLeavesNothing) {
   if (!theirs) GTEST_SKIP() << "no TCX here";
   auto tap = load(options_for(false));
   ASSERT_TRUE(tap->attach());
-  const auto chain = capture::chain_of(1, HookPoint::kIngress);
+  const auto chain = capture::chain_of(1, HookPoint::kIngress).value();
   ASSERT_THAT(chain, SizeIs(2));
   EXPECT_TRUE(chain[0].ours);
   EXPECT_EQ(chain[1].program, "other");
   EXPECT_EQ(exchange_on_lo(*tap), "hello") << "though the other one ends the chain";
   tap.reset();
-  EXPECT_THAT(capture::chain_of(1, HookPoint::kIngress), SizeIs(1));
+  EXPECT_THAT(capture::chain_of(1, HookPoint::kIngress).value(), SizeIs(1));
 }
 
 TEST_F(Attach, ClsactRunsBeforeOthersAndLeavesThemAlone) {
@@ -105,10 +105,10 @@ TEST_F(Attach, ClsactRunsBeforeOthersAndLeavesThemAlone) {
 
   auto tap = load(options_for(true));
   ASSERT_TRUE(tap->attach());
-  EXPECT_THAT(capture::filters_of(1), SizeIs(2));
+  EXPECT_THAT(capture::filters_of(1).value(), SizeIs(2));
   EXPECT_EQ(exchange_on_lo(*tap), "hello");
   tap->detach();
-  const auto left = capture::filters_of(1);
+  const auto left = capture::filters_of(1).value();
   ASSERT_THAT(left, SizeIs(1));
   EXPECT_EQ(left[0].handle, 7u);
 }
@@ -125,7 +125,7 @@ TEST_F(Attach, AddedLaterOthersDoNotHideTheTraffic) {
     ASSERT_EQ(::bpf_tc_attach(&hook, &filter), 0);
     EXPECT_EQ(exchange_on_lo(*tap), "hello");
     tap->detach();
-    EXPECT_THAT(capture::filters_of(1), SizeIs(1)) << "a qdisc that others use stays";
+    EXPECT_THAT(capture::filters_of(1).value(), SizeIs(1)) << "a qdisc that others use stays";
     must_run("tc qdisc del dev lo clsact");
   }
 }
@@ -141,7 +141,7 @@ TEST_F(Attach, RefusesToStartWhereAllTrafficWouldBeHidden) {
   const auto attached = tap->attach();
   ASSERT_FALSE(attached);
   EXPECT_THAT(attached.error().message(), ::testing::HasSubstr("hide all traffic"));
-  EXPECT_THAT(capture::filters_of(v0_), IsEmpty());
+  EXPECT_THAT(capture::filters_of(v0_).value(), IsEmpty());
 }
 
 TEST_F(Attach, ComesBackWhenOthersRemoveTheQdisc) {
@@ -149,12 +149,47 @@ TEST_F(Attach, ComesBackWhenOthersRemoveTheQdisc) {
   ASSERT_TRUE(tap->attach());
   must_run("tc qdisc del dev lo clsact");
   EXPECT_EQ(exchange_on_lo(*tap), "");
-  for (int i = 0; i < 100 && capture::filters_of(1).empty(); ++i) {
+  for (int i = 0; i < 100 && capture::filters_of(1).value().empty(); ++i) {
     ::usleep(100'000);  // it looks every 5 s
     tap->follow();
   }
   Collected(*tap).drain();  // the heartbeat
   EXPECT_EQ(exchange_on_lo(*tap), "hello");
+}
+
+TEST_F(Attach, LeavesTheQdiscAloneThatTookThePlaceOfOurs) {
+  auto tap = load(options_for(true));
+  ASSERT_TRUE(tap->attach());
+  must_run("tc qdisc del dev lo clsact && tc qdisc add dev lo clsact");
+  tap->detach();
+  must_run("tc qdisc show dev lo | grep -q clsact");
+}
+
+// Whose ingress takes filters for egress, in the same place as those for ingress.
+TEST_F(Attach, LeavesAnIngressQdiscAlone) {
+  must_run("tc qdisc add dev v0 ingress");
+  auto tap = load(options_for(true));
+  ASSERT_TRUE(tap->attach());
+  EXPECT_THAT(tap->attachments(), Not(IsEmpty()));
+  EXPECT_THAT(tap->attachments(), Not(Contains(Field(&capture::AttachedAt::interface, "v0"))));
+  EXPECT_THAT(capture::filters_of(v0_).value(), IsEmpty());
+  EXPECT_TRUE(capture::check_place_of_clsact(1)) << "clsact, by us";
+  tap->detach();
+  must_run("tc qdisc show dev v0 | grep -q 'qdisc ingress'");
+
+  auto options = options_for(true);
+  options.interfaces = {{"v0"}};
+  const auto attached = load(options)->attach();
+  ASSERT_FALSE(attached);
+  EXPECT_THAT(attached.error().message(), ::testing::HasSubstr("its qdisc `ingress`"));
+}
+
+TEST_F(Attach, GivesEachHookItsOwnHandle) {
+  auto tap = load(options_for(true));
+  ASSERT_TRUE(tap->attach());
+  const auto filters = capture::filters_of(v0_).value();
+  ASSERT_THAT(filters, SizeIs(2));
+  EXPECT_NE(filters[0].handle, filters[1].handle);
 }
 
 TEST_F(Attach, AKilledAgentsFiltersGoAndOthersStay) {
@@ -169,7 +204,7 @@ TEST_F(Attach, AKilledAgentsFiltersGoAndOthersStay) {
   int status = 0;
   ::waitpid(child, &status, 0);
   ASSERT_EQ(WTERMSIG(status), SIGKILL);
-  EXPECT_THAT(capture::filters_of(1), SizeIs(1));
+  EXPECT_THAT(capture::filters_of(1).value(), SizeIs(1));
   const auto would = capture::remove_leftovers({}, true);
   ASSERT_TRUE(would);
   EXPECT_THAT(*would, SizeIs(5));  // lo one, v0 and v1 two each
@@ -177,7 +212,7 @@ TEST_F(Attach, AKilledAgentsFiltersGoAndOthersStay) {
   ASSERT_TRUE(removed);
   EXPECT_THAT(*removed, Contains("qdisc clsact of lo"));
   EXPECT_THAT(*removed, Not(Contains("qdisc clsact of v0"))) << "not made by us";
-  EXPECT_THAT(capture::filters_of(1), IsEmpty());
+  EXPECT_THAT(capture::filters_of(1).value(), IsEmpty());
   EXPECT_EQ(::bpf_tc_hook_create(&foreign), -EEXIST);
 }
 

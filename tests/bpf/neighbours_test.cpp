@@ -6,12 +6,19 @@
 #include <gmock/gmock.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <functional>
 #include <optional>
 
+#include "agent/capture/attachments.h"
 #include "agent/capture/chain.h"
+#include "agent/capture/interfaces.h"
+#include "agent/capture/kernel_object.h"
+#include "agent/capture/privileges.h"
 #include "agent/capture/qdisc.h"
+#include "tests/bpf/baton.h"
 #include "tests/bpf/collected.h"
 #include "tests/bpf/node.h"
 #include "tests/bpf/private_namespace.h"
@@ -213,12 +220,83 @@ TEST_P(OrderInCheck, FiltersOfAnotherKindKeepTheirPriority) {
   Collected(*tap_).drain();
   const auto attached = tap_->attach();
   ASSERT_TRUE(attached) << attached.error().message();
-  const auto filters = capture::filters_of(v0_);
+  const auto filters = capture::filters_of(v0_).value();
   EXPECT_TRUE(std::ranges::any_of(filters, [](const auto& filter) {
     return capture::is_ours(filter) && filter.point == HookPoint::kIngress && filter.priority == 2;
   }));
   tap_->detach();
-  EXPECT_TRUE(std::ranges::none_of(capture::filters_of(v0_), capture::is_ours));
+  EXPECT_TRUE(std::ranges::none_of(capture::filters_of(v0_).value(), capture::is_ours));
+}
+
+// An agent that gave up its privileges, in a child: there is no way back. The parent, which
+// has them still, lets a neighbour come when told.
+class WithoutPrivileges : public Neighbours {
+ protected:
+  // True: `child` returned 0 after the neighbour had come.
+  bool beside_a_neighbour(const std::function<int()>& child) {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(child());
+    attached_.await();
+    const Neighbour cilium("cil_from_netdev", Mechanism::kTcx, v0_, 0);
+    came_.give();
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status)) << status;
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "the step that went wrong";
+    return status == 0;
+  }
+  void let_them_come() {
+    attached_.give();
+    came_.await();
+  }
+
+  Baton attached_, came_;
+};
+
+std::string hidden_by(const std::vector<capture::AttachedAt>& list) {
+  for (const auto& at : list)
+    if (!at.hidden_by.empty()) return at.hidden_by;
+  return {};
+}
+
+INSTANTIATE_TEST_SUITE_P(Mixes, WithoutPrivileges, ::testing::Values(kMixes[5]));
+
+TEST_P(WithoutPrivileges, OneWhoComesThenMayHideAll) {
+  EXPECT_TRUE(beside_a_neighbour([this] {
+    load(Mechanism::kClsact);
+    Collected(*tap_).drain();
+    if (!tap_->attach()) return 1;
+    if (!tap_->drop_privileges({})) return 2;
+    if (!hidden_by(tap_->attachments()).empty()) return 3;
+    let_them_come();
+    ::usleep(5'100'000);  // it looks every 5 s
+    tap_->follow();
+    return hidden_by(tap_->attachments()).find("(perhaps") == std::string::npos ? 4 : 0;
+  }));
+}
+
+TEST_P(WithoutPrivileges, OneWhoCameBeforeHidesAllStill) {
+  for (const bool may_ask_who_is_there : {true, false}) {
+    EXPECT_TRUE(beside_a_neighbour([&] {
+      capture::TapOptions options;
+      options.services = {{"service", {kPort}}};
+      options.ring_bytes = 1 << 20;
+      auto kernel = capture::KernelObject::load(options);
+      const auto interfaces = capture::list_interfaces();
+      if (!kernel || !interfaces) return 1;
+      capture::Attachments attachments(**kernel, options, false);
+      if (!attachments.reconcile(*interfaces, interfaces->size(), {})) return 2;
+      let_them_come();
+      attachments.verify();
+      if (hidden_by(attachments.list()) != "cil_from_netdev") return 3;
+      capture::PrivilegesKept kept;
+      kept.net_admin = may_ask_who_is_there;
+      if (!capture::drop_privileges(kept)) return 4;
+      attachments.verify();
+      return hidden_by(attachments.list()) != "cil_from_netdev" ? 5 : 0;
+    })) << may_ask_who_is_there;
+    for (const auto& filter : capture::filters_of(v0_).value()) capture::remove_filter(v0_, filter);
+  }
 }
 
 }  // namespace
