@@ -8,9 +8,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <map>
 #include <numeric>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "agent/api/backend.h"
@@ -18,7 +18,6 @@
 #include "agent/api/server.h"
 #include "agent/base/courtesy.h"
 #include "agent/base/log.h"
-#include "agent/capture/privileges.h"
 #include "agent/capture/tap.h"
 #include "agent/compare_worker.h"
 #include "agent/config/own_address.h"
@@ -26,6 +25,7 @@
 #include "agent/edits/config_edits.h"
 #include "agent/effects.h"
 #include "agent/live_control.h"
+#include "agent/ramp_feed.h"
 #include "agent/recording_source.h"
 #include "agent/ring_source.h"
 #include "agent/rule_expiry.h"
@@ -44,6 +44,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kTurn = 100ms;            // of the control thread's timer
 constexpr auto kRefresh = 500ms;         // of what the API shows of shards: it wakes them
+constexpr std::size_t kMostShards = 16;  // unless asked for more: each has a ring of 16 MiB
 constexpr std::size_t kResultsTurn = 256;  // comparisons taken before the API gets its turn
 
 // What happened before what is known only where both were seen.
@@ -56,7 +57,7 @@ bool needs_one_shard(const config::Config& config) {
 std::size_t shard_count(const config::Config& config) {
   if (needs_one_shard(config)) return 1;
   if (config.capture.shards > 0) return config.capture.shards;
-  return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 4);
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 4, 1, kMostShards);
 }
 
 // The kernel stamps with CLOCK_MONOTONIC, files with wall time.
@@ -66,11 +67,25 @@ Duration to_wall(bool live) {
          std::chrono::steady_clock::now().time_since_epoch();
 }
 
+// What is kept of an original has to be as long as what is kept of an answer, and of a request
+// as what may be sent.
+std::size_t kept_body_bytes(const config::Config& config) {
+  std::size_t most = 0;
+  for (const config::ServiceConfig& service : config.services) {
+    most = std::max(most, service.select.max_request_body);
+    for (const shadow::TargetOptions& target : service.targets()) {
+      most = std::max(most, target.max_answer_bytes);
+    }
+  }
+  return most;
+}
+
 ShardOptions shard_options(const config::Config& config, std::size_t index, bool live) {
   ShardOptions options;
   options.index = index;
   options.to_wall = to_wall(live);
   options.assembly.shard = static_cast<std::uint8_t>(index);
+  options.assembly.parser.max_body_bytes = kept_body_bytes(config);
   for (const config::ServiceConfig& service : config.services) {
     ShardServiceOptions own;
     own.name = service.name;
@@ -109,7 +124,7 @@ struct Agent::Parts {
   std::vector<std::thread> threads;
   config::Effects effects;
   WallTime rules_as_of{};
-  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> judged;  // for feed_ramps()
+  RampFeed ramps{config, shards};
   std::function<void()> each_second;
   Time next_second;
   Time next_refresh;
@@ -121,7 +136,6 @@ struct Agent::Parts {
       : live(std::move(from)), config(live->running()) {}
 
   Result<> open_sources(std::unique_ptr<net::SegmentSource> file);
-  Result<> give_up_privileges();
   Result<> make_shards();
   void make_health();
   Result<> make_services(Shard& shard);
@@ -129,7 +143,6 @@ struct Agent::Parts {
   Result<> start_notifier();
   void tell_of_verdicts();
   void end_rules(WallTime now);
-  void feed_ramps();
   api::Backend backend() const { return {*control, *results, kVersion, started, edits.get()}; }
   void start_threads();
 
@@ -154,18 +167,7 @@ Result<> Agent::Parts::open_sources(std::unique_ptr<net::SegmentSource> file) {
     sources.push_back(std::make_unique<RingSource>(tap->ring(i)));
   }
   if (auto attached = tap->attach(); !attached) return attached.error();
-  return give_up_privileges();
-}
-
-// Nothing but our SO_MARK and clsact filters needs a capability from here on. The threads
-// that start later inherit what is left.
-Result<> Agent::Parts::give_up_privileges() {
-  const auto attachments = tap->attachments();
-  capture::PrivilegesKept kept;
-  kept.net_admin = config.capture.mark != 0 ||
-                   std::any_of(attachments.begin(), attachments.end(),
-                               [](const auto& at) { return at.mechanism == "clsact"; });
-  auto dropped = capture::drop_privileges(kept);
+  auto dropped = tap->drop_privileges({});  // the threads that start later inherit what is left
   if (!dropped) return dropped.error();
   spdlog::info("{}", *dropped);
   return {};
@@ -259,31 +261,6 @@ void Agent::Parts::end_rules(WallTime now) {
   rules_as_of = now;
 }
 
-// What the ramp waits for: mismatches and errors since the last look.
-void Agent::Parts::feed_ramps() {
-  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> now;  // trouble, all
-  for (const results::RouteMetrics& route : results->metrics()) {
-    auto& [trouble, all] = now[route.service];
-    for (const auto& [outcome, n] : route.outcomes) {
-      all += n;
-      if (outcome == "mismatch" || outcome == "error") trouble += n;
-    }
-  }
-  for (std::size_t s = 0; s < config.services.size(); ++s) {
-    const auto [trouble, all] = now[config.services[s].name];
-    auto& [trouble_before, all_before] = judged[config.services[s].name];
-    const bool forgotten = all < all_before || trouble < trouble_before;  // DELETE results
-    const std::uint64_t more_trouble = forgotten ? 0 : trouble - trouble_before;
-    const std::uint64_t more = forgotten ? 0 : all - all_before;
-    trouble_before = trouble;
-    all_before = all;
-    if (more == 0) continue;
-    for (auto& shard : shards) {
-      shard->post([=](Shard& on) { on.dispatcher(s).observe_trouble(more_trouble, more); });
-    }
-  }
-}
-
 void Agent::Parts::start_threads() {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     threads.emplace_back([this, i] {
@@ -351,7 +328,7 @@ void Agent::Parts::turn() {
   if (now >= next_second) {
     next_second = now + 1s;
     end_rules(WallTime(std::chrono::system_clock::now()));
-    feed_ramps();
+    ramps.tell(results->metrics());
     if (each_second) each_second();
   }
   if (end && now >= *end) io.stop();
@@ -387,8 +364,8 @@ Result<std::unique_ptr<Agent>> Agent::start(std::unique_ptr<config::LiveConfig> 
   parts->control = std::make_unique<LiveControl>(*parts->live, parts->io, parts->tap.get(),
                                                  parts->shards, parts->health,
                                                  [on = parts.get()] { on->take_results(); });
-  parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, *parts->control);
-  parts->effects = make_effects(*parts->live, parts->shards, *parts->results);
+  parts->edits = std::make_unique<edits::ConfigEdits>(parts->config, parts->live->said(), *parts->control);
+  parts->effects = make_effects(*parts->live, parts->shards, *parts->results, *parts->limits, parts->health);
   parts->live->set_effects(parts->effects);
   auto watcher = config::Watcher::start(parts->io, sources.config_file,
                                         [live = parts->live.get()] { live->reread(); });
@@ -473,6 +450,13 @@ api::Report Agent::report() const { return api::take_report(parts_->backend(), "
 results::Results& Agent::results() { return *parts_->results; }
 
 const config::Config& Agent::config() const { return parts_->config; }
+
+std::vector<std::string> Agent::interfaces() const {
+  std::set<std::string> names;
+  if (!parts_->tap) return {};
+  for (const capture::AttachedAt& at : parts_->tap->attachments()) names.insert(at.interface);
+  return {names.begin(), names.end()};
+}
 
 std::string Agent::api_address() const { return parts_->server ? parts_->server->address() : ""; }
 

@@ -59,6 +59,7 @@ class Agent {
   api::Report report() const;
   results::Results& results();
   const config::Config& config() const;
+  std::vector<std::string> interfaces() const;  // that the tap is attached to; none for a file
   std::string api_address() const;  // "127.0.0.1:9900"; empty: not serving
 
  private:

@@ -4,7 +4,9 @@
 #include <functional>
 #include <set>
 
+#include "agent/base/text.h"
 #include "agent/http/decode.h"
+#include "agent/http/hasher.h"
 
 namespace shadowtap {
 namespace {
@@ -28,6 +30,11 @@ class Readable {
   }
 
   const diff::ResponseView& view() const { return view_; }
+  diff::ResponseView without_body() const {
+    diff::ResponseView view = view_;
+    view.body = view.coding = {};
+    return view;
+  }
 
  private:
   static void lines(const http::HeaderList& from, std::vector<diff::HeaderLine>& to) {
@@ -52,35 +59,68 @@ class Readable {
   diff::ResponseView view_;
 };
 
-// Bodies that were cut to the kept limit: beyond it only length and hash are known.
-void compare_beyond_the_cut(const http::Body& left, const http::Body& right,
-                            diff::Differences& found) {
-  if (left.whole() && right.whole()) return;
-  const bool same = left.size == right.size && left.sha256 && right.sha256 &&
-                    *left.sha256 == *right.sha256;
-  if (same) return;
-  found.notes.push_back("bodies differ beyond what is kept of them");
-  const auto offset = std::to_string(std::min(left.bytes.size(), right.bytes.size()));
-  if (std::any_of(found.all.begin(), found.all.end(),
-                  [](const auto& d) { return d.kind == diff::Kind::kBinary; })) {
-    return;
+// What is known of two bodies of which one may have been cut to its kept limit: beyond it only
+// its length and hash are.
+enum class Bodies : std::uint8_t { kWhole, kSame, kDifferent, kUnknown };
+
+std::optional<http::Sha256> hash_of(const http::Body& body) {
+  if (body.sha256) return body.sha256;
+  return body.whole() ? std::optional(http::sha256(body.bytes)) : std::nullopt;
+}
+
+// Whether other bytes are another content: not so where fields may be ignored, or packed anew.
+bool is_opaque(const http::Response& response) {
+  static constexpr std::string_view kTypes[] = {
+      "image/", "audio/", "video/", "font/", "application/octet-stream", "application/pdf", "application/zip"};
+  const std::string type = to_lower(response.headers.find("Content-Type").value_or(""));
+  return !response.headers.find("Content-Encoding") &&
+         std::any_of(std::begin(kTypes), std::end(kTypes),
+                     [&](std::string_view begin) { return type.starts_with(begin); });
+}
+
+Bodies judge_bodies(const http::Response& left, const http::Response& right) {
+  if (left.body.whole() && right.body.whole()) return Bodies::kWhole;
+  if (left.body.size == right.body.size) {
+    const auto hash = hash_of(left.body);
+    if (hash && hash == hash_of(right.body)) return Bodies::kSame;
   }
+  return is_opaque(left) && is_opaque(right) ? Bodies::kDifferent : Bodies::kUnknown;
+}
+
+diff::Difference other_bytes(const http::Body& left, const http::Body& right) {
   diff::Difference difference;
-  difference.path = "byte " + offset;
+  difference.path = "byte " + std::to_string(std::min(left.bytes.size(), right.bytes.size()));
   difference.aggregated = "byte *";
   difference.kind = diff::Kind::kBinary;
   difference.left = std::to_string(left.size) + " bytes";
   difference.right = std::to_string(right.size) + " bytes";
-  found.all.push_back(std::move(difference));
-  found.equal = false;
+  return difference;
 }
 
-diff::Differences differences(const Readable& original, const http::Response& left,
-                              const http::Response& right, bool head,
-                              const diff::RuleSet& rules) {
-  diff::Differences found = diff::compare(original.view(), Readable(right, head).view(), rules);
-  compare_beyond_the_cut(left.body, right.body, found);
+// Of two answers of which at least one was cut. nullopt: all that is known of them is equal,
+// and their bodies may not be.
+std::optional<diff::Differences> differences_of_cut(const Readable& original, const Readable& answer,
+                                                    const http::Response& left,
+                                                    const http::Response& right,
+                                                    const diff::RuleSet& rules) {
+  diff::Differences found = diff::compare(original.without_body(), answer.without_body(), rules);
+  const Bodies bodies = judge_bodies(left, right);
+  if (bodies == Bodies::kDifferent) {
+    found.all.push_back(other_bytes(left.body, right.body));
+    found.equal = false;
+  }
+  if (bodies != Bodies::kUnknown) return found;
+  if (found.equal) return std::nullopt;
+  found.notes.push_back("the bodies differ, and were not compared: one is longer than what is kept");
   return found;
+}
+
+std::optional<diff::Differences> differences(const Readable& original, const http::Response& left,
+                                             const http::Response& right, bool head,
+                                             const diff::RuleSet& rules) {
+  const Readable answer(right, head);
+  if (left.body.whole() && right.body.whole()) return diff::compare(original.view(), answer.view(), rules);
+  return differences_of_cut(original, answer, left, right, rules);
 }
 
 std::uint64_t combine(std::uint64_t seed, std::string_view bytes) {
@@ -175,8 +215,10 @@ results::Comparison compare_exchange(CompareJob job, const CompareRules& rules) 
   const diff::RuleSet& rule_set = rules.for_target(job.exchange.request.target);
   const Readable left(original, head);
 
+  auto found = differences(left, original, job.candidate.response, head, rule_set);
+  if (!found) return without_comparison(std::move(job.exchange), http::NotComparable::kBodyCut, job.to_wall);
   results::Compared compared;
-  compared.candidate = differences(left, original, job.candidate.response, head, rule_set);
+  compared.candidate = std::move(*found);
   results::Comparison comparison = facts_of(job.exchange, job.to_wall);
   comparison.candidate_status = job.candidate.response.status;
   if (job.secondary && job.secondary->ok()) {

@@ -47,6 +47,7 @@ struct CompareJob {
   std::size_t body_bytes() const;
 };
 
+// not_comparable{body_cut} where only bodies may differ, of which one is longer than is kept.
 results::Comparison compare_exchange(CompareJob job, const CompareRules& rules);
 
 // The candidate gave no answer: what the others said tells whose failure it is.

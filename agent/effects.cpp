@@ -2,16 +2,21 @@
 
 #include "agent/results/results.h"
 #include "agent/rule_expiry.h"
+#include "agent/shadow/service_health.h"
+#include "agent/shadow/shared_limits.h"
 #include "agent/shard.h"
 
 namespace shadowtap {
 namespace {
 
+using Shards = std::vector<std::unique_ptr<Shard>>;
+using Health = std::vector<std::unique_ptr<shadow::ServiceHealth>>;
+
 class OnShards {
  public:
-  OnShards(const config::LiveConfig& config, std::vector<std::unique_ptr<Shard>>& shards,
-           results::Results& results)
-      : config_(config), shards_(shards), results_(results) {}
+  OnShards(const config::LiveConfig& config, Shards& shards, results::Results& results,
+           const Health& health)
+      : config_(config), shards_(shards), results_(results), health_(health) {}
 
   Result<> put_rules(const std::string& service, const diff::Rules& rules) const {
     const auto s = index_of(service);
@@ -22,7 +27,6 @@ class OnShards {
     if (!compiled) return compiled.error();
     each([s = *s, compiled = *compiled](Shard& on) { on.set_rules(s, compiled); });
     results_.set_rules(service, now);
-    results_.set_ignored(service, ignored_paths(now));
     return {};
   }
 
@@ -39,6 +43,7 @@ class OnShards {
     if (!s) return s.error();
     if (auto valid = shadow::validate(target); !valid) return valid.error();
     each([s = *s, target](Shard& on) { (void)on.dispatcher(s).put_target(target); });
+    if (target.role == shadow::Role::kSecondary) set_secondary(service, *s, true);
     return {};
   }
 
@@ -47,10 +52,27 @@ class OnShards {
     const auto s = index_of(service);
     if (!s) return s.error();
     each([s = *s, role, name](Shard& on) { on.dispatcher(s).remove_target(role, name); });
+    if (role == shadow::Role::kSecondary) set_secondary(service, *s, false);
     return {};
   }
 
+  void set_guard(const std::string& service, const shadow::DispatchOptions& dispatch) const {
+    const auto s = index_of(service);
+    if (s && *s < health_.size()) health_[*s]->set(dispatch, std::chrono::steady_clock::now());
+  }
+
+  void set_expires(const std::string& service, std::optional<Duration> expires) const {
+    const auto s = index_of(service);
+    if (s) each([s = *s, expires](Shard& on) { on.dispatcher(s).set_expires(expires); });
+  }
+
  private:
+  // Without one, earlier originals are the control, and need their bodies.
+  void set_secondary(const std::string& service, std::size_t s, bool has) const {
+    results_.set_secondary(service, has);
+    each([s, has](Shard& on) { on.set_keep_bodies(s, !has); });
+  }
+
   void each(const std::function<void(Shard&)>& work) const {
     for (auto& shard : shards_) shard->post(work);
   }
@@ -63,25 +85,19 @@ class OnShards {
     return plain_error("no service '" + service + "'");
   }
 
-  static std::vector<std::string> ignored_paths(const diff::Rules& rules) {
-    std::vector<std::string> paths;
-    for (const diff::IgnoreRule& rule : rules.ignore) {
-      if (rule.route.empty() && rule.kind.empty()) paths.push_back(rule.path);
-    }
-    return paths;
-  }
-
   const config::LiveConfig& config_;
-  std::vector<std::unique_ptr<Shard>>& shards_;
+  Shards& shards_;
   results::Results& results_;
+  const Health& health_;
 };
 
 }  // namespace
 
 config::Effects make_effects(const config::LiveConfig& config,
                              std::vector<std::unique_ptr<Shard>>& shards,
-                             results::Results& results) {
-  const OnShards on(config, shards, results);
+                             results::Results& results, shadow::SharedLimits& limits,
+                             const std::vector<std::unique_ptr<shadow::ServiceHealth>>& health) {
+  const OnShards on(config, shards, results, health);
   config::Effects effects;
   effects.put_rules = [on](const std::string& service, const diff::Rules& rules) {
     return on.put_rules(service, rules);
@@ -98,6 +114,13 @@ config::Effects make_effects(const config::LiveConfig& config,
   };
   effects.set_epoch = [&results](const std::string& service, const std::string& epoch) {
     results.set_epoch(service, epoch);
+  };
+  effects.set_limits = [&limits](const shadow::GlobalLimits& now) { limits.set(now); };
+  effects.set_guard = [on](const std::string& service, const shadow::DispatchOptions& dispatch) {
+    on.set_guard(service, dispatch);
+  };
+  effects.set_expires = [on](const std::string& service, std::optional<Duration> expires) {
+    on.set_expires(service, expires);
   };
   return effects;
 }

@@ -136,7 +136,7 @@ void LiveControl::refresh() {
 
 bool LiveControl::ready(std::string& why_not) const {
   if (tap_ != nullptr && tap_->attachments().empty()) {
-    why_not = "attached to no interface yet";
+    why_not = "attached to no interface";
     return false;
   }
   return true;

@@ -59,6 +59,7 @@ class LiveControl : public api::Control {
                          const std::string& name) override;
   metrics::FromAgent metrics() const override;
   std::vector<api::SettingSource> sources() const override;
+  std::vector<std::string> pending_restart() const override { return config_.pending_restart(); }
   void replay(http::Exchange exchange, Replayed done) override;
 
  private:

@@ -65,4 +65,12 @@ std::string what_is_sent(const config::ServiceConfig& service, const shadow::Glo
                      credentials(targets), one_shard ? "; order happens-before, in one shard" : "");
 }
 
+std::string what_is_watched(const std::vector<std::string>& interfaces, bool followed) {
+  constexpr std::size_t kMostNamed = 8;
+  const auto named = static_cast<long>(std::min(interfaces.size(), kMostNamed));
+  std::string text = fmt::format("watching {}", fmt::join(interfaces.begin(), interfaces.begin() + named, ", "));
+  if (interfaces.size() > kMostNamed) text += fmt::format(" and {} more", interfaces.size() - kMostNamed);
+  return followed ? text + ", and what comes later" : text;
+}
+
 }  // namespace shadowtap

@@ -69,6 +69,10 @@ Result<RecorderCounts> record(const config::Config& config, const RecorderOption
   auto tap = capture::Tap::load(tapping);
   if (!tap) return tap.error();
   if (auto attached = (*tap)->attach(); !attached) return attached.error();
+  // The next file of a recording may be in a directory that is not ours.
+  capture::PrivilegesKept kept;
+  kept.dac_override = options.max_file_bytes > 0;
+  if (auto dropped = (*tap)->drop_privileges(kept); !dropped) return dropped.error();
 
   const results::Redactor redactor(config.redaction);
   Recording sink(**writer, options.with_secrets ? nullptr : &redactor);

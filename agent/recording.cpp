@@ -10,14 +10,20 @@ namespace {
 
 constexpr std::size_t kMaxRecordedBytes = 64 << 20;
 
-// A body redacted in its content, not in its coding: one that was changed goes out plain.
+// A body redacted in its content, not in its coding: one that was changed goes out plain. Of
+// one that cannot be decoded, what came out of it, or a note, goes in its place. One that was
+// cut stays as it is: the writer leaves it out.
 bool redact_body(http::Body& body, const http::HeaderList& headers,
                  const results::Redactor& redactor) {
-  http::DecodedBody plain = http::decode_body(headers.find("Content-Encoding").value_or(""),
-                                              body.bytes, kMaxRecordedBytes);
-  if (plain.outcome != http::Decoding::kDecoded) return false;
-  std::string redacted = redactor.body(headers.find("Content-Type").value_or(""), plain.bytes);
-  if (redacted == plain.bytes) return false;
+  if (body.bytes.empty() || !body.whole()) return false;
+  const http::DecodedBody plain = http::decode_body(
+      headers.find("Content-Encoding").value_or(""), body.bytes, kMaxRecordedBytes);
+  const bool decoded = plain.outcome == http::Decoding::kDecoded;
+  std::string redacted =
+      decoded || !plain.bytes.empty()
+          ? redactor.body(headers.find("Content-Type").value_or(""), plain.bytes)
+          : redactor.withheld(body.bytes);
+  if (decoded && redacted == plain.bytes) return false;
   body.bytes = std::move(redacted);
   body.size = body.bytes.size();
   return true;

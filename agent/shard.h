@@ -10,8 +10,10 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void post(std::function<void(Shard&)> work);
   shadow::Dispatcher& dispatcher(std::size_t service);  // shard's thread
   void set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules);
+  void set_keep_bodies(std::size_t service, bool keep) { services_[service]->options.keep_bodies = keep; }
 
   // Sends a kept exchange once more and compares the answers with its original, outside
   // the ledger. `done` is called on the shard's thread, exactly once.
@@ -158,9 +161,8 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   Time next_tick_;
   bool results_sleep_ = false;  // with something for them in output_
   Time next_wake_;
-
-  struct Watch;
-  std::unique_ptr<Watch> watch_;
+  std::optional<boost::asio::posix::stream_descriptor> watch_;  // the source's own; none: a file
+  bool watching_ = false;
 };
 
 }  // namespace shadowtap

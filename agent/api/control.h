@@ -23,7 +23,7 @@ struct Attachment {
   std::string interface;
   std::string direction;  // ingress, egress
   std::string mechanism;  // tcx, clsact
-  std::string hidden_by = {};  // who runs before us and keeps all packets; empty: nobody
+  std::string hidden_by = {};  // who runs before us and keeps all packets, or may; empty: nobody
 };
 
 using Reasons = std::vector<std::pair<std::string, std::uint64_t>>;
@@ -114,6 +114,8 @@ class Control {
   virtual metrics::FromAgent metrics() const { return {}; }
 
   virtual std::vector<SettingSource> sources() const { return {}; }
+  // Keys of the configuration that have changed and only hold from the next start.
+  virtual std::vector<std::string> pending_restart() const { return {}; }
 
   // Sends a kept request to the targets again, under the same filter, and compares the
   // answers with the original it carries. `done` is called on this thread, once; an error

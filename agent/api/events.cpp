@@ -1,5 +1,7 @@
 #include "agent/api/events.h"
 
+#include <algorithm>
+
 #include "agent/api/shapes.h"
 
 namespace shadowtap::api {
@@ -15,44 +17,59 @@ std::string event(const char* name, const json::value& data) {
 }  // namespace
 
 EventFeed::EventFeed(const Backend& backend, std::string service)
-    : backend_(backend), service_(std::move(service)), newest_(backend.now()) {}
+    : backend_(backend), service_(std::move(service)) {
+  for (const ServiceStatus& one : services()) told_[one.name] = newest(one.name);
+}
+
+std::vector<ServiceStatus> EventFeed::services() const {
+  std::vector<ServiceStatus> all = backend_.control.services();
+  if (service_.empty()) return all;
+  std::erase_if(all, [this](const ServiceStatus& one) { return one.name != service_; });
+  return all;
+}
 
 std::string EventFeed::next() {
   std::string out;
-  add_comparisons(out);
-  add_targets(out);
+  const std::vector<ServiceStatus> all = services();
+  for (const ServiceStatus& one : all) add_comparisons(one.name, out);
+  for (const ServiceStatus& one : all) add_targets(one, out);
   add_coverage(out);
   return out;
 }
 
-void EventFeed::add_comparisons(std::string& out) {
+std::string EventFeed::newest(const std::string& service) const {
   results::DiffQuery query;
-  query.service = service_;
-  query.since = newest_;
-  query.limit = kMostAtOnce;
+  query.service = service;
+  query.limit = 1;
   const auto page = backend_.results.diffs(query);
-  if (!page.next.empty()) out += ": older comparisons were left out\n\n";
-  for (auto row = page.rows.rbegin(); row != page.rows.rend(); ++row) {
-    if (row->time < newest_ || told_.contains(row->id)) continue;
-    if (row->time > newest_) told_.clear();
-    newest_ = row->time;
-    told_.insert(row->id);
-    out += event("comparison", to_json(*row));
-  }
+  return page.rows.empty() ? std::string() : page.rows.front().id;
 }
 
-void EventFeed::add_targets(std::string& out) {
-  for (const ServiceStatus& service : backend_.control.services()) {
-    if (!service_.empty() && service.name != service_) continue;
-    for (const shadow::TargetStatus& target : service.targets) {
-      const std::string key = service.name + '\0' + shadow::to_string(target.role) + '\0' + target.name;
-      const std::string state = std::string(shadow::to_string(target.state)) + ' ' + target.url;
-      if (target_states_[key] == state) continue;
-      target_states_[key] = state;
-      json::object data = to_json(target);
-      data["service"] = shown(service.name);
-      out += event("target", data);
-    }
+void EventFeed::add_comparisons(const std::string& service, std::string& out) {
+  std::string& told = told_[service];
+  if (newest(service) <= told) return;  // what a look costs where nothing happens
+  results::DiffQuery query;
+  query.service = service;
+  query.limit = kMostAtOnce;
+  const auto page = backend_.results.diffs(query);
+  const auto end = std::find_if(page.rows.begin(), page.rows.end(),
+                                [&](const results::DiffRow& row) { return row.id <= told; });
+  if (end == page.rows.end() && !page.next.empty()) out += ": older comparisons were left out\n\n";
+  for (auto row = std::make_reverse_iterator(end); row != page.rows.rend(); ++row) {
+    out += event("comparison", to_json(*row));
+  }
+  told = page.rows.front().id;
+}
+
+void EventFeed::add_targets(const ServiceStatus& service, std::string& out) {
+  for (const shadow::TargetStatus& target : service.targets) {
+    const std::string key = service.name + '\0' + shadow::to_string(target.role) + '\0' + target.name;
+    const std::string state = std::string(shadow::to_string(target.state)) + ' ' + target.url;
+    if (target_states_[key] == state) continue;
+    target_states_[key] = state;
+    json::object data = to_json(target);
+    data["service"] = shown(service.name);
+    out += event("target", data);
   }
 }
 

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "agent/api/backend.h"
 
@@ -15,20 +15,23 @@ namespace shadowtap::api {
 
 class EventFeed {
  public:
-  // Empty service: all. The first look gives the present states, and diffs from now on.
+  // Empty service: all. The first look gives the present states, and diffs kept from now on.
   EventFeed(const Backend& backend, std::string service);
 
   std::string next();  // event-stream text; may be empty
 
  private:
-  void add_comparisons(std::string& out);
-  void add_targets(std::string& out);
+  std::vector<ServiceStatus> services() const;
+  std::string newest(const std::string& service) const;  // diff's id; empty: none
+  void add_comparisons(const std::string& service, std::string& out);
+  void add_targets(const ServiceStatus& service, std::string& out);
   void add_coverage(std::string& out);
 
   Backend backend_;
   std::string service_;
-  WallTime newest_;                  // of the diffs told so far
-  std::set<std::string> told_;       // their ids at that very time
+  // By service, the id of the last diff told. Within one, ids grow as diffs are kept; times do
+  // not, since a slow exchange comes late.
+  std::map<std::string, std::string> told_;
   std::map<std::string, std::string> target_states_;
   std::string coverage_;
 };

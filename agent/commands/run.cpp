@@ -32,15 +32,18 @@ int run(const config::RunCommand& command) {
   for (const config::ServiceConfig& service : (*config)->running().services) {
     say(what_is_sent(service, (*config)->running().limits));
   }
+  auto reports = ReportFiles::open(command.reports);
+  if (!reports) return fail(kFailed, reports.error().message());
   AgentSources sources;
   sources.config_file = command.config_file;
   auto agent = Agent::start(std::move(*config), std::move(sources));
   if (!agent) return fail(kFailed, agent.error().message());
   say(fmt::format("serving on http://{}", (*agent)->api_address()));
+  say(what_is_watched((*agent)->interfaces(), config::tap_options((*agent)->config()).interfaces.empty()));
 
   run_session(**agent, command.run_for);
-  for (const std::string& path : command.reports) {
-    if (auto written = write_report(**agent, path); !written) return fail(kFailed, written.error().message());
+  if (auto written = reports->write((*agent)->report()); !written) {
+    return fail(kFailed, written.error().message());
   }
   return command.exit_verdict ? exit_code_of_verdict(**agent) : 0;
 }

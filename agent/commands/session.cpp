@@ -1,10 +1,12 @@
 #include "agent/commands/session.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
-#include <fstream>
+#include <string_view>
 
 namespace shadowtap::commands {
 
@@ -37,13 +39,29 @@ void run_session(Agent& agent, std::optional<Duration> run_for) {
   std::fflush(stdout);
 }
 
-Result<> write_report(Agent& agent, const std::string& path) {
-  const auto format = api::report_format_of_file(path);
-  if (!format) return plain_error(path + ": a report ends in .txt, .md, .json, .html or .xml");
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << api::render(agent.report(), *format);
-  file.close();
-  if (!file) return errno_error("write " + path);
+Result<ReportFiles> ReportFiles::open(const std::vector<std::string>& paths) {
+  ReportFiles files;
+  for (const std::string& path : paths) {
+    const auto format = api::report_format_of_file(path);
+    if (!format) return plain_error(path + ": a report ends in .txt, .md, .json, .html or .xml");
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (!fd) return errno_error("write " + path);
+    files.files_.push_back({path, *format, std::move(fd)});
+  }
+  return files;
+}
+
+Result<> ReportFiles::write(const api::Report& report) {
+  for (const File& file : files_) {
+    const std::string text = api::render(report, file.format);
+    if (::ftruncate(file.fd.get(), 0) != 0 && errno != EINVAL) return errno_error("write " + file.path);  // a pipe
+    for (std::string_view rest = text; !rest.empty();) {
+      const ssize_t n = ::write(file.fd.get(), rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error("write " + file.path);
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
   return {};
 }
 

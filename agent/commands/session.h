@@ -4,8 +4,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/agent.h"
+#include "agent/base/unique_fd.h"
 
 namespace shadowtap::commands {
 
@@ -26,8 +28,22 @@ class ProgressLine {
 // output. Returns after everything is flushed.
 void run_session(Agent& agent, std::optional<Duration> run_for);
 
-// In the format that the suffix names: .txt .md .json .html .xml (JUnit).
-Result<> write_report(Agent& agent, const std::string& path);
+// Files for the report at the end, opened before the agent gives up the right to write where
+// it likes. What a file held stays until then.
+class ReportFiles {
+ public:
+  // The suffix names the format: .txt .md .json .html .xml (JUnit).
+  static Result<ReportFiles> open(const std::vector<std::string>& paths);
+  Result<> write(const api::Report& report);
+
+ private:
+  struct File {
+    std::string path;
+    api::ReportFormat format;
+    UniqueFd fd;
+  };
+  std::vector<File> files_;
+};
 
 // 0 pass, 1 fail, 3 inconclusive: the worst of all services.
 int exit_code_of_verdict(Agent& agent);

@@ -52,11 +52,23 @@ Node comparable(const Config& config) {
   return root;
 }
 
-// "services.NAME.select…" and the like can change while the agent runs.
-bool changes_live(const std::string& key) {
-  if (!key.starts_with("services.")) return false;
-  return key.find(".select.") != std::string::npos || key.find(".compare.") != std::string::npos ||
-         key.find(".targets.") != std::string::npos || key.ends_with(".release");
+// `running` with what LiveConfig puts into effect while the agent runs.
+Config with_live_parts(Config running, const Config& wanted) {
+  running.limits = wanted.limits;
+  for (ServiceConfig& ours : running.services) {
+    const ServiceConfig* theirs = wanted.service(ours.name);
+    if (!theirs) continue;
+    ours.candidate = theirs->candidate;
+    ours.secondary = theirs->secondary;
+    ours.mirrors = theirs->mirrors;
+    ours.select = theirs->select;
+    ours.compare = theirs->compare;
+    ours.release = theirs->release;
+    ours.dispatch.guard = theirs->dispatch.guard;
+    ours.dispatch.impact = theirs->dispatch.impact;
+    ours.dispatch.expires = theirs->dispatch.expires;
+  }
+  return running;
 }
 
 }  // namespace
@@ -78,9 +90,8 @@ std::vector<ChangedSection> changed_sections(const Config& from, const Config& t
 
 std::vector<std::string> needs_restart(const Config& from, const Config& to) {
   std::vector<std::string> keys;
-  compare_trees(comparable(from), comparable(to), "", [&keys](const std::string& key) {
-    if (!changes_live(key)) keys.push_back(key);
-  });
+  compare_trees(comparable(with_live_parts(from, to)), comparable(to), "",
+                [&keys](const std::string& key) { keys.push_back(key); });
   return keys;
 }
 

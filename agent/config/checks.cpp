@@ -1,5 +1,7 @@
 #include "agent/config/checks.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <re2/re2.h>
 
 #include <algorithm>
@@ -16,46 +18,27 @@ namespace {
 constexpr std::array<std::string_view, 9> kMethods{"GET",    "HEAD",  "OPTIONS", "POST",   "PUT",
                                                    "DELETE", "PATCH", "TRACE",   "CONNECT"};
 
-bool is_port(std::string_view text) {
-  std::uint16_t port = 0;
-  return read_number(text, port) && port != 0;
+// Framing and our own mark, which `shadow` makes itself.
+constexpr std::array<std::string_view, 3> kOurs{"content-length", "transfer-encoding", "x-shadowtap"};
+constexpr std::size_t kMaxSocketPath = 107;  // sun_path with its zero
+
+// The last colon begins the port, also behind an IPv6 address without brackets.
+std::string listening_host(std::string_view address) {
+  std::string_view host = address.substr(0, address.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
 }
 
-// "host", "host:port", "[v6]:port"; the port may be left out.
-Complaint check_authority(std::string_view authority) {
-  const std::size_t user = authority.rfind('@');
-  if (user != std::string_view::npos) authority.remove_prefix(user + 1);
-  std::string_view port;
-  if (authority.starts_with('[')) {
-    const std::size_t close = authority.find(']');
-    if (close == std::string_view::npos) return "has '[' without ']'";
-    port = authority.substr(close + 1);
-    authority = authority.substr(1, close - 1);
-  } else if (const std::size_t colon = authority.find(':'); colon != std::string_view::npos) {
-    port = authority.substr(colon);
-    authority = authority.substr(0, colon);
-  }
-  if (authority.empty()) return "has no host";
-  if (authority.find_first_of(" \t\"<>\\^`{|}") != std::string_view::npos) {
-    return "has a host that is none";
-  }
-  if (!port.empty() && (port.front() != ':' || !is_port(port.substr(1)))) {
-    return "has a port that is not in 1–65535";
-  }
-  return {};
+bool is_numeric(const std::string& host) {
+  in6_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
-  });
-}
-
-std::string_view authority_of(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return {};
-  url.remove_prefix(scheme + 3);
-  return url.substr(0, url.find_first_of("/?#"));
+bool is_token_char(char c) {
+  constexpr std::string_view kAllowed = "!#$%&'*+-.^_`|~";
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         kAllowed.find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -64,49 +47,53 @@ std::string quoted(std::string_view text) {
   return "'" + std::string(text.substr(0, 200)) + (text.size() > 200 ? "…'" : "'");
 }
 
-std::string check_url(std::string_view url) {
-  if (has_control(url)) return quoted(url) + " has a space or control character";
-  if (url.starts_with("unix:")) {
-    return url.starts_with("unix:/") ? std::string() : quoted(url) + " needs an absolute path";
-  }
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!url.starts_with(scheme)) continue;
-    if (url.find_first_of("?#") != std::string_view::npos) {
-      return quoted(url) + " has a query or fragment; give a base path only";
-    }
-    const std::string_view rest = url.substr(scheme.size());
-    const std::string wrong = check_authority(rest.substr(0, rest.find('/')));
-    return wrong.empty() ? wrong : quoted(url) + " " + wrong;
-  }
-  return quoted(url) + " is not a URL of a target (http://host:port, https://…, unix:/path)";
+std::string quoted_name(std::string_view header) {
+  const auto end = std::find_if_not(header.begin(), header.end(), is_token_char);
+  const bool whole = end == header.end() || *end == ':';
+  return config::quoted(std::string(header.begin(), end) + (whole ? "" : "…"));
 }
 
 std::string check_listen(std::string_view address) {
-  if (address.starts_with("unix:/")) return {};
+  if (address.starts_with("unix:/")) return check_socket_path(address.substr(5));
   const std::size_t colon = address.rfind(':');
   std::uint16_t port = 0;  // 0: any free one
+  const std::string host = listening_host(address);
   if (colon != std::string_view::npos && read_number(address.substr(colon + 1), port) &&
-      (colon == 0 || check_authority(address.substr(0, colon)).empty())) {
+      (host.empty() || host == "*" || host == "localhost" || is_numeric(host))) {
     return {};
   }
-  return quoted(address) + " is not an address to listen on (127.0.0.1:9900, [::1]:9900)";
+  return quoted(address) + " is not an address to listen on; it is numeric, or localhost "
+                           "(127.0.0.1:9900, [::1]:9900)";
+}
+
+std::string check_socket_path(std::string_view path) {
+  if (path.size() <= kMaxSocketPath) return {};
+  return quoted(path) + " is too long for a socket's path (at most 107 bytes)";
 }
 
 bool is_loopback(std::string_view listen) {
-  const std::string_view host = listen.substr(0, listen.rfind(':'));
-  return listen.starts_with("unix:") || host.starts_with("127.") || host == "localhost" ||
-         host == "[::1]";
+  if (listen.starts_with("unix:")) return true;
+  const std::string host = listening_host(listen);
+  in_addr v4{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return host == "localhost" ||
+         (::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
 }
 
 std::string check_header(std::string_view header) {
   const std::size_t colon = header.find(':');
-  if (colon == std::string_view::npos || !is_token(header.substr(0, colon))) {
-    return quoted(header) + " is not a header ('Name: value')";
+  const std::string_view name = header.substr(0, colon);
+  if (colon == std::string_view::npos || !is_token(name)) {
+    return quoted_name(header) + " is not a header ('Name: value')";
   }
   if (header.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
     return "has a line break";
   }
-  return {};
+  const bool ours = std::any_of(kOurs.begin(), kOurs.end(), [name](std::string_view one) {
+    return equal_ignoring_case(one, name);
+  });
+  return ours ? quoted_name(header) + " is ours to set" : "";
 }
 
 std::string check_interface(std::string_view choice) {
@@ -122,21 +109,24 @@ std::string check_interface(std::string_view choice) {
 }
 
 bool is_token(std::string_view text) {
-  constexpr std::string_view kAllowed = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kAllowed.find(c) != std::string_view::npos;
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
   });
 }
 
+std::string check_query(std::string_view name, std::string_view value) {
+  if (!name.empty() && !has_control(name) && !has_control(value)) return {};
+  return quoted_name(name) + " has no name, or a space or control character: give it encoded (%20)";
+}
 
-std::string check_webhook(std::string_view url) {
-  if (has_control(url)) return quoted(url) + " has a space or control character";
-  if (!url.starts_with("http://") && !url.starts_with("https://")) {
-    return quoted(url) + " is not an http:// or https:// URL";
-  }
-  const std::string wrong = check_authority(authority_of(url));
-  return wrong.empty() ? wrong : quoted(url) + " " + wrong;
+std::string check_route(std::string_view route) {
+  const std::size_t semicolon = route.rfind(';');
+  if (semicolon != std::string_view::npos && semicolon != 0 && semicolon + 1 != route.size()) return {};
+  return quoted(route) + " is not 'pattern;name'";
 }
 
 std::string check_report(std::string_view path) {
@@ -180,38 +170,6 @@ std::string check_service_name(std::string_view name) {
                              (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
                     });
   return good ? "" : quoted(name) + " is not a name (letters, digits, '-', '_', '.'; at most 63)";
-}
-
-std::string without_password(std::string_view url) {
-  const std::string_view authority = authority_of(url);
-  const std::size_t at = authority.rfind('@');
-  const std::size_t colon = authority.find(':');
-  if (at == std::string_view::npos || colon > at) return std::string(url);
-  const auto begin = static_cast<std::size_t>(authority.data() - url.data());
-  return std::string(url.substr(0, begin + colon + 1)) + "***" +
-         std::string(url.substr(begin + at));
-}
-
-std::string without_path(std::string_view url) {
-  std::string_view authority = authority_of(url);
-  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0
-  return std::string(url.substr(0, url.find("://") + 3)) + std::string(authority) + "/***";
-}
-
-HostPort host_port(std::string_view url) {
-  if (url.starts_with("unix:")) return {};
-  std::string_view authority = authority_of(url);
-  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0
-  HostPort out{{}, static_cast<std::uint16_t>(url.starts_with("https:") ? 443 : 80)};
-  const std::size_t close = authority.rfind(']');
-  const std::size_t colon = authority.rfind(':');
-  const bool ported = colon != std::string_view::npos &&
-                      (close == std::string_view::npos || colon > close);
-  if (ported) read_number(authority.substr(colon + 1), out.port);
-  if (ported) authority = authority.substr(0, colon);
-  if (authority.starts_with('[')) authority = authority.substr(1, authority.size() - 2);
-  out.host = authority;
-  return out;
 }
 
 }  // namespace shadowtap::config

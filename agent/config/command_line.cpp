@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "agent/config/checks.h"
+#include "agent/config/urls.h"
 #include "agent/config/values.h"
 
 namespace shadowtap::config {
@@ -110,10 +111,11 @@ void port_flag(Flags& flags, RunCommand& run) {
 void shadow_flags(Flags& flags, RunCommand& run) {
   flags.value("--config", "FILE", "Configuration file (YAML); flags override it", run.config_file);
   flags.value("--service", "NAME", "Service that the flags are about", run.service);
-  flags.checked("--candidate", "URL", "The release under test", check_url, run.candidate);
+  flags.checked("--candidate", "URL", "The release under test", check_target,
+                run.candidate);
   flags.checked("--secondary", "URL", "A second copy of the original release: learns noise",
-                check_url, run.secondary);
-  flags.each("--mirror", "URL", "Gets the traffic, is not compared; repeatable", check_url,
+                check_target, run.secondary);
+  flags.each("--mirror", "URL", "Gets the traffic, is not compared; repeatable", check_target,
              run.mirrors);
   flags.each("--allow", "RE", "Send only paths that match; repeatable", nullptr, run.allow);
   flags.each("--deny", "RE", "Never send paths that match; repeatable", nullptr, run.deny);
@@ -195,6 +197,14 @@ void check_flags(Flags& flags, CheckCommand& check) {
              check.interfaces);
   flags.value("--netns", "PATH|NAME", "Network namespace of the service", check.netns);
   flags.set("--json", "Print JSON", check.json);
+}
+
+void detach_flags(Flags& flags, DetachCommand& detach) {
+  CLI::Option* netns = flags.value("--netns", "PATH|NAME",
+                                   "Network namespace to look at (default: this one)", detach.netns);
+  flags.value("--pid", "PID", "Process whose network namespace to look at", detach.pid)
+      ->excludes(netns);
+  flags.set("--dry-run", "Only say what would go", detach.dry_run);
 }
 
 void record_flags(Flags& flags, RecordCommand& record) {
@@ -292,10 +302,7 @@ class Commands {
                       [](Flags& flags, PauseCommand& pause) { api_flags(flags, pause.api); });
     add<ResumeCommand>("resume", "Send again",
                        [](Flags& flags, ResumeCommand& resume) { api_flags(flags, resume.api); });
-    add<DetachCommand>("detach", "Remove our filters from this host",
-                       [](Flags& flags, DetachCommand& detach) {
-                         flags.set("--dry-run", "Only say what would go", detach.dry_run);
-                       });
+    add<DetachCommand>("detach", "Remove our filters from this host", detach_flags);
     add<CheckCommand>("check", "What this host can do, and the cure where it cannot",
                       check_flags);
     add<RecordCommand>("record", "Write exchanges to a file", record_flags);
@@ -310,11 +317,20 @@ class Commands {
     return commands.empty() ? app_ : *commands.front();
   }
 
+  // Where quotes were forgotten, a word that nobody expects may be the header's value.
+  bool sets_header() const {
+    const CLI::Option* option = selected().get_option_no_throw("--set-header");
+    return option && !option->results().empty();
+  }
+
   std::string first_extra() const {
     const std::vector<std::string> extras = app_.remaining(true);
     if (extras.empty()) return {};
     const std::string word = extras.front().substr(0, extras.front().find('='));
     const bool flag = word.starts_with('-');
+    if (!flag && sets_header()) {
+      return "unexpected argument; does --set-header have the whole header in quotes ('Name: value')?";
+    }
     if (!flag && &selected() != &app_) return "unexpected argument '" + extras.front() + "'";
     std::vector<std::string> names;
     if (flag) {

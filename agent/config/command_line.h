@@ -76,7 +76,13 @@ struct VerdictCommand {
 
 struct PauseCommand { ApiCommand api; };
 struct ResumeCommand { ApiCommand api; };
-struct DetachCommand { bool dry_run = false; };
+
+struct DetachCommand {
+  std::string netns;
+  std::optional<int> pid;
+  bool dry_run = false;
+};
+
 struct CheckCommand { std::vector<std::string> interfaces; std::string netns; bool json = false; };
 
 struct RecordCommand {

@@ -3,6 +3,7 @@
 #include "agent/base/text.h"
 #include "agent/config/checks.h"
 #include "agent/config/describe.h"
+#include "agent/config/urls.h"
 #include "agent/config/values.h"
 
 namespace shadowtap::config {
@@ -140,7 +141,7 @@ void describe_noise(Fields& f, results::NoiseOptions& noise) {
 }
 
 void describe_results(Fields& f, results::ServiceOptions& results) {
-  field(f, "routes", results.routes);
+  checked_list(f, "routes", results.routes, check_route);
   count(f, "max_routes", results.max_routes, 1, 100'000);
   number(f, "alpha", results.noise.alpha, kLeastAlpha, 0.5);
   count(f, "min_compared", results.verdict.min_compared, 1);
@@ -150,7 +151,7 @@ void describe_results(Fields& f, results::ServiceOptions& results) {
 
 void describe_api(Fields& f, ApiOptions& api) {
   field(f, "token_file", api.token_file);
-  field(f, "unix_socket", api.unix_socket);
+  checked(f, "unix_socket", api.unix_socket, check_socket_path);
 }
 
 void describe_capture(Fields& f, CaptureOptions& capture) {

@@ -1,9 +1,12 @@
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <array>
 
 #include "agent/base/text.h"
 #include "agent/config/checks.h"
 #include "agent/config/describe.h"
+#include "agent/config/urls.h"
 #include "agent/config/values.h"
 
 namespace shadowtap::config {
@@ -33,7 +36,8 @@ bool is_secret_key(const std::string& key) {
 void pairs(Fields& f, std::string_view key, std::vector<NameValue>& out, bool headers) {
   f.words(key, {[&out] { out.clear(); },
                 [&out, headers](const std::string& name, const std::string& value) {
-                  std::string wrong = headers ? check_header(name + ":" + value) : "";
+                  std::string wrong =
+                      headers ? check_header(name + ":" + value) : check_query(name, value);
                   if (wrong.empty()) out.push_back({name, value});
                   return wrong;
                 },
@@ -52,8 +56,8 @@ void sources(Fields& f, std::string_view key, std::vector<SecretHeader>& out,
                   std::erase_if(out, [member](const SecretHeader& h) { return !(h.*member).empty(); });
                 },
                 [&out, member](const std::string& name, const std::string& from) -> std::string {
-                  if (!is_token(name)) return "'" + name + "' is not a header's name";
-                  if (from.empty()) return "'" + name + "' has no source";
+                  if (std::string wrong = check_header(name + ":"); !wrong.empty()) return wrong;
+                  if (from.empty()) return quoted_name(name) + " has no source";
                   out.push_back({name, {}, {}});
                   out.back().*member = from;
                   return {};
@@ -68,10 +72,23 @@ void sources(Fields& f, std::string_view key, std::vector<SecretHeader>& out,
                 nullptr});
 }
 
+// What the replacement refers to must be in the pattern, and the result be a request's target.
+std::string check_replacement(const shadow::UrlRewrite& rewrite) {
+  if (has_control(rewrite.replacement)) return "has a space or control character";
+  if (rewrite.replacement.find('\\') == std::string::npos) return {};
+  const re2::RE2 pattern(rewrite.pattern, re2::RE2::Quiet);
+  std::string wrong;
+  if (pattern.ok() && !pattern.CheckRewriteString(rewrite.replacement, &wrong)) return wrong;
+  return {};
+}
+
 void describe_rewrite(Fields& f, shadow::UrlRewrite& rewrite) {
   f.require("pattern");
   checked(f, "pattern", rewrite.pattern, check_pattern);
   field(f, "replacement", rewrite.replacement);
+  if (std::string wrong = check_replacement(rewrite); !wrong.empty()) {
+    f.complain("replacement", "replacement: " + wrong);
+  }
 }
 
 void describe_tls(Fields& f, shadow::TlsOptions& tls) {
@@ -96,7 +113,7 @@ void describe_breaker(Fields& f, shadow::BreakerOptions& breaker) {
 
 void describe_url(Fields& f, std::string& url) {
   f.require("url");
-  Scalar scalar = checked_value(url, check_url);
+  Scalar scalar = checked_value(url, check_target);
   scalar.hide = without_password;
   f.scalar("url", scalar);
 }

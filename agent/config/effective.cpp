@@ -113,8 +113,7 @@ void apply_to_agent(Config& config, const RunCommand& c) {
   if (!c.metrics_listen.empty()) config.api.metrics_listen = c.metrics_listen;
   if (!c.api_token_file.empty()) config.api.token_file = c.api_token_file;
   if (!c.data_dir.empty()) config.data_dir = c.data_dir;
-  if (!c.netns.empty()) config.capture.netns = c.netns;
-  if (c.pid) config.capture.netns = "/proc/" + std::to_string(*c.pid) + "/ns/net";
+  if (!c.netns.empty() || c.pid) config.capture.netns = namespace_of(c.netns, c.pid);
   if (c.rate) config.limits.rate = *c.rate;
   if (c.max_in_flight) config.limits.max_in_flight = *c.max_in_flight;
 }
@@ -131,6 +130,10 @@ std::string first_wrong_pattern(const RunCommand& c) {
 }
 
 }  // namespace
+
+std::string namespace_of(const std::string& netns, std::optional<int> pid) {
+  return pid ? "/proc/" + std::to_string(*pid) + "/ns/net" : netns;
+}
 
 Result<Config> apply_flags(Config config, const RunCommand& command) {
   if (const std::string wrong = first_wrong_pattern(command); !wrong.empty()) {
@@ -190,8 +193,9 @@ capture::TapOptions tap_options(const Config& config) {
     options.interfaces.insert(options.interfaces.end(), service.interfaces.begin(),
                               service.interfaces.end());
   }
-  // One program serves all services: if one wants every interface, all are watched.
-  if (found_by_itself) options.interfaces.clear();
+  // One program serves all services: if one wants every interface, all are watched. What
+  // was said of some of them holds all the same.
+  if (found_by_itself) options.kinds.swap(options.interfaces);
   options.netns = netns_path(config.capture.netns);
   if (config.capture.shards != 0) options.shards = config.capture.shards;
   options.ring_bytes = config.capture.ring_bytes;
@@ -207,6 +211,7 @@ results::ResultsOptions results_options(const Config& config) {
     results::ServiceOptions& one = options.services.emplace_back(service.results);
     one.name = service.name;
     one.epoch = service.epoch();
+    one.noise.has_secondary = service.secondary.has_value();
   }
   options.store = config.store;
   options.store.data_dir = config.data_dir;

@@ -22,4 +22,7 @@ Result<Config> effective_config(const RunCommand& command);
 // The same without reading: the flags over `config`. Used again at each re-read.
 Result<Config> apply_flags(Config config, const RunCommand& command);
 
+// What --netns or --pid name: a path, or a name of `ip netns`; empty: neither is given.
+std::string namespace_of(const std::string& netns, std::optional<int> pid);
+
 }  // namespace shadowtap::config

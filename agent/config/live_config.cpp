@@ -40,6 +40,10 @@ std::string identity_of(const std::string& path) {
                      s.st_mtim.tv_nsec);
 }
 
+bool same_windows(const shadow::ImpactOptions& a, const shadow::ImpactOptions& b) {
+  return a.on == b.on && a.period == b.period && a.window == b.window && a.delay == b.delay;
+}
+
 FileTimes secret_files(const Config& config) {
   FileTimes files;
   for (const ServiceConfig& service : config.services) {
@@ -89,8 +93,10 @@ void LiveConfig::reread() {
     return;
   }
   said_ = std::move(*said);
-  const Config wanted = with_overlay();
-  for (const std::string& key : needs_restart(running_, wanted)) {
+  Config wanted = with_overlay();
+  expired_.leave_out(wanted, said_.config);
+  pending_restart_ = needs_restart(running_, wanted);
+  for (const std::string& key : pending_restart_) {
     spdlog::warn("{} has changed and will hold from the next start", key);
   }
   put_all_into_effect(wanted);
@@ -105,7 +111,32 @@ void LiveConfig::put_all_into_effect(const Config& wanted) {
     spdlog::error("services.{}.{}: {}", changed.service, changed.section, done.error().message());
   }
   put_releases_into_effect(wanted);
+  put_limits_into_effect(wanted.limits);
+  for (ServiceConfig& ours : running_.services) {
+    const ServiceConfig* theirs = wanted.service(ours.name);
+    if (theirs) put_dispatch_into_effect(ours, theirs->dispatch);
+  }
   put_secrets_into_effect();
+}
+
+void LiveConfig::put_limits_into_effect(const shadow::GlobalLimits& wanted) {
+  shadow::GlobalLimits& ours = running_.limits;
+  if (ours.rate == wanted.rate && ours.max_in_flight == wanted.max_in_flight) return;
+  ours = wanted;
+  if (effects_.set_limits) effects_.set_limits(ours);
+}
+
+void LiveConfig::put_dispatch_into_effect(ServiceConfig& service,
+                                          const shadow::DispatchOptions& wanted) {
+  shadow::DispatchOptions& ours = service.dispatch;
+  if (ours.guard != wanted.guard || !same_windows(ours.impact, wanted.impact)) {
+    ours.guard = wanted.guard;
+    ours.impact = wanted.impact;
+    if (effects_.set_guard) effects_.set_guard(service.name, ours);
+  }
+  if (ours.expires == wanted.expires) return;
+  ours.expires = wanted.expires;
+  if (effects_.set_expires) effects_.set_expires(service.name, ours.expires);
 }
 
 void LiveConfig::put_releases_into_effect(const Config& wanted) {
@@ -159,7 +190,8 @@ Result<> LiveConfig::put_into_effect(const ChangedSection& changed, const Config
     done = effects_.put_rules(name, service.compare);
   } else if (section == "select") {
     done = effects_.put_select(name, service.select);
-  } else if (const auto target = target_of(service, section)) {
+  } else if (auto target = target_of(service, section)) {
+    target->put_at.reset();  // the file's edit is the news, and its time begins now
     return put_target_into_effect(name, *target);
   } else if (const auto old = target_of(ours, section)) {
     done = effects_.remove_target(name, old->role, old->name);
@@ -215,12 +247,12 @@ void LiveConfig::end_expired(WallTime now) {
   for (const auto& [service, target] : over) {
     const std::string section = section_of(target.role, target.name);
     spdlog::info("services.{}.targets.{}: expired", service, section);
-    const ServiceConfig* said = said_.config.service(service);
-    const bool of_file = said != nullptr && read_section(*said, section).has_value();
-    Result<> done = of_file ? effects_.remove_target(service, target.role, target.name)
-                            : remove_target(service, target.role, target.name);
+    const std::optional<Node> said = read_section(said_.config, service, section);
+    Result<> done = said ? effects_.remove_target(service, target.role, target.name)
+                         : remove_target(service, target.role, target.name);
     if (!done) spdlog::warn("services.{}.targets.{}: {}", service, section, done.error().message());
     remove_section(running_service(service), section);
+    if (said) expired_.add(service, section, *said);
   }
 }
 
@@ -231,6 +263,7 @@ Result<> LiveConfig::put_target(const std::string& service, const shadow::Target
   shadow::TargetOptions target = asked;
   target.put_at.reset();
   if (auto done = put_target_into_effect(service, target); !done) return done;
+  expired_.forget(service, section_of(target.role, target.name));
   return kept(overlay_.put_target(said_.config, service, target, now()));
 }
 

@@ -8,11 +8,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/config/changes.h"
 #include "agent/config/effective.h"
+#include "agent/config/expired_targets.h"
 #include "agent/config/overlay.h"
 
 namespace shadowtap::config {
@@ -25,8 +27,14 @@ struct Effects {
   std::function<Result<>(const std::string& service, const shadow::TargetOptions&)> put_target;
   std::function<Result<>(const std::string& service, shadow::Role, const std::string& name)>
       remove_target;
-  // Another candidate or release label: evidence starts anew. Cannot fail; may be left out.
+  // These cannot fail, and may be left out.
+  // Another candidate or release label: evidence starts anew.
   std::function<void(const std::string& service, const std::string& epoch)> set_epoch = nullptr;
+  std::function<void(const shadow::GlobalLimits&)> set_limits = nullptr;
+  // `guard` and `impact` of them.
+  std::function<void(const std::string& service, const shadow::DispatchOptions&)> set_guard = nullptr;
+  // Another `expires`, counted from now.
+  std::function<void(const std::string& service, std::optional<Duration>)> set_expires = nullptr;
 };
 
 // Of each file its identity and time, to tell whether it was written or replaced.
@@ -48,6 +56,8 @@ class LiveConfig {
   // SIGHUP, a changed file. A wrong file keeps everything as it is, logged.
   void reread();
   bool last_reread_succeeded() const { return succeeded_; }  // shadowtap_config_reload_success
+  // Keys that the last re-read found changed and that only hold from the next start.
+  const std::vector<std::string>& pending_restart() const { return pending_restart_; }
 
   [[nodiscard]] Result<> put_rules(const std::string& service, const diff::Rules& rules);
   [[nodiscard]] Result<> put_select(const std::string& service,
@@ -58,10 +68,13 @@ class LiveConfig {
                                        const std::string& name);
 
   // Removes the targets whose `expires` has passed, for good: a restart must not bring an
-  // ad-hoc mirror back. One that stands in the file comes back with the next start.
+  // ad-hoc mirror back. One that stands in the file comes back with the next start, or once
+  // the file says something else of it.
   void end_expired(WallTime now);
 
   std::vector<Source> sources() const;  // for `status`
+  // What file and flags say, without the changes made at run time. Stays where it is.
+  const Config& said() const { return said_.config; }
 
  private:
   LiveConfig(Effective said, Read read, Overlay overlay);
@@ -72,6 +85,8 @@ class LiveConfig {
   Result<> put_into_effect(const ChangedSection& changed, const Config& wanted);
   Result<> put_target_into_effect(const std::string& service, const shadow::TargetOptions& target);
   void put_releases_into_effect(const Config& wanted);
+  void put_limits_into_effect(const shadow::GlobalLimits& wanted);
+  void put_dispatch_into_effect(ServiceConfig& service, const shadow::DispatchOptions& wanted);
   void put_secrets_into_effect();
 
   Effective said_;
@@ -81,6 +96,8 @@ class LiveConfig {
   Config running_;  // after overlay_: made with it
   Effects effects_;
   FileTimes secrets_;  // of headers that come from files, as they were last read
+  ExpiredTargets expired_;
+  std::vector<std::string> pending_restart_;
   bool succeeded_ = true;
 };
 

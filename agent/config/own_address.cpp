@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "agent/config/checks.h"
+#include "agent/config/urls.h"
 
 namespace shadowtap::config {
 namespace {
@@ -34,6 +34,13 @@ Endpoint loopback(const Endpoint& family_of) {
   return family_of.is_v4() ? Endpoint::v4(127, 0, 0, 1, 0) : *numeric("::1");
 }
 
+// A service on 0.0.0.0 and on [::], or on both addresses of localhost, is one service.
+Endpoint one_of_both_families(Endpoint listener) {
+  listener.port = 0;
+  if (is_wildcard(listener)) return {};
+  return listener == *numeric("::1") ? loopback(Endpoint::v4(0, 0, 0, 0, 0)) : listener;
+}
+
 }  // namespace
 
 bool is_own(const Endpoint& target, std::uint16_t port, const HostSockets& host) {
@@ -44,21 +51,22 @@ bool is_own(const Endpoint& target, std::uint16_t port, const HostSockets& host)
                     std::find(host.addresses.begin(), host.addresses.end(), address) !=
                         host.addresses.end();
   if (!here) return false;
-  // A service on 0.0.0.0 and on [::] is one service; any other second socket is another one.
   std::vector<Endpoint> distinct;
   for (Endpoint listener : host.listeners) {
     if (listener.port != port) continue;
-    if (is_wildcard(listener)) listener = Endpoint();
-    listener.port = 0;
+    listener = one_of_both_families(listener);
     if (std::find(distinct.begin(), distinct.end(), listener) == distinct.end()) {
       distinct.push_back(listener);
     }
   }
   // Nobody listens yet: 127.0.0.2 and its like are used to tell sockets apart.
   if (distinct.empty()) return !is_loopback_address(address) || address == loopback(address);
-  const bool direct = std::find(distinct.begin(), distinct.end(), address) != distinct.end();
-  const bool wildcard = std::find(distinct.begin(), distinct.end(), Endpoint()) != distinct.end();
-  return (direct || wildcard) && distinct.size() == 1;
+  const auto listens = [&](const Endpoint& on) {
+    return std::find(distinct.begin(), distinct.end(), on) != distinct.end();
+  };
+  // Whose the wildcard socket is cannot be seen: taken for the service's.
+  if (!listens(one_of_both_families(address))) return listens(Endpoint());
+  return distinct.size() == 1;
 }
 
 bool is_own(const std::string& url, std::uint16_t port, const HostSockets& host) {
@@ -86,7 +94,8 @@ std::string own_target(const Config& config, const HostSockets& host) {
       for (const std::uint16_t port : service.ports) {
         if (!is_own(target.url, port, host)) continue;
         return "service '" + service.name + "': target " + without_password(target.url) +
-               " is the service itself; it would shadow its own shadows";
+               " is the service itself; it would shadow its own shadows (a candidate on the same port "
+               "needs a socket that listens on an address of its own)";
       }
     }
   }

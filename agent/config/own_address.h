@@ -13,8 +13,9 @@
 
 namespace shadowtap::config {
 
-// True if a connection to `target` reaches the socket that serves `port`: it is an address of
-// this host with that port, and no second socket listens on that port.
+// True if a connection to `target` may reach the socket that serves `port`: it is an address of
+// this host with that port, and either only a wildcard socket listens there, or a socket of
+// that address that is the only one of the port. Where it cannot be told, true.
 bool is_own(const Endpoint& target, std::uint16_t port, const HostSockets& host);
 bool is_own(const std::string& url, std::uint16_t port, const HostSockets& host);
 

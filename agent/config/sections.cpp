@@ -83,6 +83,12 @@ std::optional<Node> read_section(const ServiceConfig& from, const std::string& s
   return print_target(*mirror);
 }
 
+std::optional<Node> read_section(const Config& config, const std::string& service,
+                                 const std::string& section) {
+  const ServiceConfig* found = config.service(service);
+  return found ? read_section(*found, section) : std::nullopt;
+}
+
 std::string write_section(ServiceConfig& service, const std::string& section, const Node& tree) {
   if (section == "select") return read_into(service.select, tree);
   if (section == "compare") return read_into(service.compare, tree);

@@ -14,6 +14,9 @@ std::string section_of(shadow::Role role, const std::string& name);
 
 // The section as it stands, secrets shown; nullopt: there is no such target.
 std::optional<Node> read_section(const ServiceConfig& service, const std::string& section);
+// The same of the service of that name; nullopt too where there is none.
+std::optional<Node> read_section(const Config& config, const std::string& service,
+                                 const std::string& section);
 
 // Makes the section what the tree says. Returns "" or what is wrong with the tree; the
 // service is then unchanged.

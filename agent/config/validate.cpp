@@ -26,6 +26,12 @@ class Validation {
  public:
   Validation(const Node& root, Complaints& complaints) : root_(root), complaints_(complaints) {}
 
+  void count(const Config& config) {
+    if (config.services.size() <= kMostServices) return;
+    complaints_.add(place_in(root_, kMostServices, {}),
+                    "services: one agent taps at most " + std::to_string(kMostServices));
+  }
+
   void service(const ServiceConfig& service, std::size_t index) {
     name(service, index);
     ports(service, index);
@@ -39,7 +45,7 @@ class Validation {
   }
 
   void api(const ApiOptions& api) {
-    if (is_loopback(api.listen) || !api.token_file.empty()) return;
+    if (is_loopback(api.listen) || !api.token_file.empty() || !api.unix_socket.empty()) return;
     const Node* node = root_.find("listen");
     complaints_.add(node ? node->place : Place{},
                     "listen: " + api.listen +
@@ -60,8 +66,8 @@ class Validation {
 
   void capture(const CaptureOptions& capture) {
     const std::uint64_t ring = capture.ring_bytes;
-    if (ring < kLeastRing || (ring & (ring - 1)) != 0) {
-      complaints_.add(top_place("ring"), "ring: must be a power of two from 64KiB");
+    if (ring < kLeastRing || ring > kMostRing || (ring & (ring - 1)) != 0) {
+      complaints_.add(top_place("ring"), "ring: must be a power of two from 128KiB to 2GiB");
     }
     // Bits of kube-proxy and Cilium; 1337 is Istio's.
     if ((capture.mark & 0xcf00) != 0 || capture.mark == 1337) {
@@ -71,7 +77,10 @@ class Validation {
   }
 
  private:
-  static constexpr std::uint64_t kLeastRing = 64 << 10;
+  // What capture's load takes.
+  static constexpr std::uint64_t kLeastRing = 128 << 10;
+  static constexpr std::uint64_t kMostRing = std::uint64_t{2} << 30;
+  static constexpr std::size_t kMostServices = 64;
 
   Place top_place(const char* key) const {
     const Node* capture = root_.find("capture");
@@ -117,6 +126,7 @@ class Validation {
 
 void validate(const Config& config, const Node& root, Complaints& complaints) {
   Validation validation(root, complaints);
+  validation.count(config);
   for (std::size_t i = 0; i < config.services.size(); ++i) {
     validation.service(config.services[i], i);
   }

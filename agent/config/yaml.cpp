@@ -119,7 +119,8 @@ class TreeBuilder : public YAML::EventHandler {
 
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    throw Refused{place_of(mark), "tags (" + tag.substr(0, 80) + ") are not taken"};
+    // What looks like one may be a password.
+    throw Refused{place_of(mark), "tags (!name) are not taken; quote a value that begins with '!'"};
   }
 
   static constexpr std::size_t kMaxKeyBytes = 256;

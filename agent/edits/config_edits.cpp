@@ -1,6 +1,10 @@
 #include "agent/edits/config_edits.h"
 
 #include <algorithm>
+#include <set>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "agent/config/describe.h"
 #include "agent/config/node.h"
@@ -24,6 +28,53 @@ const shadow::TargetOptions* find_target(const config::ServiceConfig& service,
   const auto at = std::find_if(service.mirrors.begin(), service.mirrors.end(),
                                [name = mirror_name(section)](const auto& m) { return m.name == name; });
   return at == service.mirrors.end() ? nullptr : &*at;
+}
+
+const shadow::TargetOptions* find_target(const config::Config& config, const std::string& service,
+                                         const std::string& section) {
+  const config::ServiceConfig* found = config.service(service);
+  return found ? find_target(*found, section) : nullptr;
+}
+
+// Where and how a target is reached that not everybody may reach, and what it is told that
+// not everybody may read: key and value.
+using Reach = std::pair<std::string, std::string>;
+
+std::vector<Reach> reach_of(const shadow::TargetOptions& target) {
+  std::vector<Reach> all;
+  if (target.url.starts_with("unix:")) all.emplace_back("url (unix:)", target.url);
+  for (const shadow::SecretHeader& header : target.secret_headers) {
+    const bool file = !header.file.empty();
+    all.emplace_back(file ? "headers.from_file" : "headers.from_environment",
+                     header.name + ": " + (file ? header.file : header.environment));
+  }
+  const shadow::TlsOptions& tls = target.tls;
+  if (!tls.ca_file.empty()) all.emplace_back("tls.ca_file", tls.ca_file);
+  if (!tls.certificate_file.empty()) all.emplace_back("tls.certificate_file", tls.certificate_file);
+  if (!tls.key_file.empty()) all.emplace_back("tls.key_file", tls.key_file);
+  return all;
+}
+
+// Sent to another URL, the same secret would be somebody else's.
+bool is_known(const Reach& reach, const shadow::TargetOptions& target,
+              const shadow::TargetOptions* known) {
+  if (known == nullptr || known->url != target.url) return false;
+  const std::vector<Reach> all = reach_of(*known);
+  return std::find(all.begin(), all.end(), reach) != all.end();
+}
+
+bool is_protected(const config::ApiOptions& api) {
+  return !api.token_file.empty() || !api.unix_socket.empty() || api.listen.starts_with("unix:");
+}
+
+Error not_permitted(const std::set<std::string>& keys) {
+  std::string text;
+  for (const std::string& key : keys) text += (text.empty() ? "" : ", ") + key;
+  return {std::make_error_code(std::errc::operation_not_permitted),
+          text + ": not over an API without a token, by which anybody on this host could have the "
+                 "agent read its files or environment, or talk to its sockets: set api.token_file or "
+                 "api.unix_socket, or write it to the configuration file (what is there already may "
+                 "stay while the target's url does)"};
 }
 
 // A value read back from us: to write it would lose the secret it stands for.
@@ -94,7 +145,19 @@ Result<> ConfigEdits::write(const std::string& service, const std::string& secti
   }
   if (section == "select") return control_.put_select(service, copy->select);
   const shadow::TargetOptions* target = find_target(*copy, section);
-  return target ? control_.put_target(service, *target) : plain_error("no such section: " + section);
+  return target ? put_target(service, section, *target) : plain_error("no such section: " + section);
+}
+
+Result<> ConfigEdits::put_target(const std::string& service, const std::string& section,
+                                 const shadow::TargetOptions& target) {
+  std::set<std::string> refused;
+  for (const Reach& reach : reach_of(target)) {
+    const bool known = is_known(reach, target, find_target(config_, service, section)) ||
+                       is_known(reach, target, find_target(said_, service, section));
+    if (!known) refused.insert(reach.first);
+  }
+  if (!refused.empty() && !is_protected(config_.api)) return not_permitted(refused);
+  return control_.put_target(service, target);
 }
 
 Result<> ConfigEdits::remove(const std::string& service, const std::string& section) {

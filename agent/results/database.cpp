@@ -2,7 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 
+#include <algorithm>
+#include <span>
+
+#include "agent/base/log.h"
 #include "agent/base/unique_fd.h"
 #include "agent/results/statement.h"
 
@@ -10,6 +15,9 @@ namespace shadowtap::results {
 namespace {
 
 constexpr int kPageBytes = 4096;
+constexpr std::uint64_t kNoSample = INT64_MAX;
+// Of the samples, newest first, what may stay when there is no room: a half, … none.
+constexpr std::size_t kKeptShares[] = {2, 4, 8, SIZE_MAX};
 
 // One entry a schema version; a file of version n still needs those after the n-th.
 constexpr const char* kSteps[kSchemaVersion] = {
@@ -106,6 +114,14 @@ bool clear_services(sqlite3* db, const std::vector<std::string>& names) {
   return true;
 }
 
+bool forget_buckets(sqlite3* db, const std::vector<std::string>& services) {
+  Statement statement(db, "DELETE FROM buckets WHERE service = ?");
+  for (const std::string& name : services) {
+    if (!statement.ok() || !statement.bind(name).run()) return false;
+  }
+  return true;
+}
+
 bool drop_routes(sqlite3* db, const std::vector<GoneRoute>& routes) {
   Statement refile(db, "INSERT INTO buckets SELECT ?, ?, ?, minute, outcome, n FROM buckets"
                        " WHERE service = ? AND method = ? AND route = ?"
@@ -156,13 +172,20 @@ bool write_paths(sqlite3* db, const std::vector<PathRow>& rows) {
   return true;
 }
 
-bool write_samples(sqlite3* db, const StoreRows& rows) {
+// Frees their pages before anything needs some.
+bool drop_samples(sqlite3* db, const std::vector<std::uint64_t>& removed, std::uint64_t first_kept) {
   Statement remove(db, "DELETE FROM samples WHERE id = ?");
-  for (const std::uint64_t id : rows.removed_samples) {
+  for (const std::uint64_t id : removed) {
     if (!remove.ok() || !remove.bind(id).run()) return false;
   }
+  Statement prune(db, "DELETE FROM samples WHERE id < ?");
+  return first_kept == 0 || (prune.ok() && prune.bind(first_kept).run());
+}
+
+bool write_samples(sqlite3* db, std::span<const SampleRow> rows, std::uint64_t first_kept) {
   Statement statement(db, "INSERT OR REPLACE INTO samples VALUES(?, ?, ?, ?, ?, ?, ?)");
-  for (const SampleRow& row : rows.samples) {
+  for (const SampleRow& row : rows) {
+    if (row.id < first_kept) continue;
     bind(statement.bind(row.id), row.key).bind(row.time_ns).bind(row.parts).bind(row.document);
     if (!statement.ok() || !statement.run()) return false;
   }
@@ -177,6 +200,17 @@ bool write_buckets(sqlite3* db, const std::vector<BucketRow>& rows) {
     if (!statement.ok() || !statement.run()) return false;
   }
   return true;
+}
+
+// Those that are kept and those to come, oldest first.
+std::vector<std::uint64_t> sample_ids(sqlite3* db, const StoreRows& rows) {
+  std::vector<std::uint64_t> ids;
+  for (const SampleRow& row : rows.samples) ids.push_back(row.id);
+  Statement kept(db, "SELECT id FROM samples");
+  while (kept.ok() && kept.next()) ids.push_back(count(kept, 0));
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 }  // namespace
@@ -250,34 +284,65 @@ Result<StoreRows> Database::load() {
 }
 
 Result<> Database::write(const StoreRows& rows) {
-  if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
-  if (auto written = write_rows(rows); !written) {
-    // After SQLITE_FULL or SQLITE_IOERR it may have been rolled back already.
-    sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    return written;
+  Result<> written = write_once(rows, 0);
+  if (!written && full_ && disk_has_room_for(rows)) {
+    const std::vector<std::uint64_t> ids = sample_ids(db_.get(), rows);
+    for (const std::size_t share : kKeptShares) {
+      if (written || !full_ || ids.empty()) break;
+      const std::size_t kept = ids.size() / share;
+      written = write_once(rows, kept == 0 ? kNoSample : ids[ids.size() - kept]);
+      if (written) spdlog::debug("{} is full: {} of its samples went", path_, ids.size() - kept);
+    }
   }
-  if (auto committed = execute("COMMIT"); !committed) {
-    sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    return committed;
-  }
-  if (rows.removed_samples.empty()) return {};
-  return execute("PRAGMA incremental_vacuum(64)");
+  return written ? tidy(rows) : written;
 }
 
-Result<> Database::write_rows(const StoreRows& rows) {
+Result<> Database::write_once(const StoreRows& rows, std::uint64_t first_sample) {
+  full_ = false;
+  if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
+  Result<> written = write_rows(rows, first_sample);
+  if (written) written = execute("COMMIT");
+  if (written) return written;
+  full_ = (sqlite3_errcode(db_.get()) & 0xff) == SQLITE_FULL;
+  // After SQLITE_FULL or SQLITE_IOERR it may have been rolled back already.
+  sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  return written;
+}
+
+Result<> Database::write_rows(const StoreRows& rows, std::uint64_t first_sample) {
   sqlite3* db = db_.get();
-  if (!clear_services(db, rows.cleared) || !drop_routes(db, rows.gone) ||
-      !write_services(db, rows.services) || !write_routes(db, rows.routes) ||
-      !write_paths(db, rows.paths) || !write_samples(db, rows) || !write_buckets(db, rows.buckets)) {
+  if (!clear_services(db, rows.cleared) || !forget_buckets(db, rows.forgotten) || !drop_routes(db, rows.gone) ||
+      !drop_samples(db, rows.removed_samples, first_sample) || !write_services(db, rows.services) ||
+      !write_routes(db, rows.routes) || !write_paths(db, rows.paths) ||
+      !write_samples(db, rows.samples, first_sample) || !write_buckets(db, rows.buckets)) {
     return error("write");
   }
   return {};
 }
 
-Result<> Database::drop_buckets_before(std::int64_t minute) {
+Result<> Database::bound_buckets(std::int64_t oldest_minute, std::uint64_t most) {
+  Statement beyond(db_.get(), "SELECT minute FROM buckets ORDER BY minute DESC LIMIT 1 OFFSET ?");
+  if (beyond.ok() && beyond.bind(most).next()) {
+    oldest_minute = std::max(oldest_minute, static_cast<std::int64_t>(count(beyond, 0)) + 1);
+  }
   Statement statement(db_.get(), "DELETE FROM buckets WHERE minute < ?");
-  if (!statement.ok() || !statement.bind(minute).run()) return error("write");
+  if (!statement.ok() || !statement.bind(oldest_minute).run()) return error("write");
   return {};
+}
+
+// What was cleared is to be gone from the files too: with the free pages and the log.
+Result<> Database::tidy(const StoreRows& written) {
+  if (!written.cleared.empty()) return execute("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!written.removed_samples.empty()) return execute("PRAGMA incremental_vacuum(64)");
+  return {};
+}
+
+// The log takes a batch once more, and counters a little.
+bool Database::disk_has_room_for(const StoreRows& rows) const {
+  std::uint64_t bytes = 4 << 20;
+  for (const SampleRow& row : rows.samples) bytes += 2 * row.document.size();
+  struct statvfs disk {};
+  return statvfs(path_.c_str(), &disk) == 0 && std::uint64_t{disk.f_bavail} * disk.f_frsize > bytes;
 }
 
 }  // namespace shadowtap::results

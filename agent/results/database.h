@@ -27,9 +27,12 @@ class Database {
   ~Database();
 
   Result<StoreRows> load();
-  // All of it or nothing.
+  // All of it or nothing, but that the oldest samples make room where the file has grown to
+  // its bound: kept ones as well as those of `rows`. A disk without room is a failure, since
+  // what is kept now would be gone when it has some again.
   Result<> write(const StoreRows& rows);
-  Result<> drop_buckets_before(std::int64_t minute);
+  // Of the outcomes by minute: what is older, and beyond the newest `most` rows the oldest.
+  Result<> bound_buckets(std::int64_t oldest_minute, std::uint64_t most);
 
   // For the test of migration: the statements that made schema version `version`.
   static const char* schema_step(int version);
@@ -41,11 +44,16 @@ class Database {
   explicit Database(std::unique_ptr<sqlite3, Close> db, std::string path);
   Result<> execute(const char* sql);
   Result<> migrate();
-  Result<> write_rows(const StoreRows& rows);
+  // Of the samples only those from `first_sample` on.
+  Result<> write_once(const StoreRows& rows, std::uint64_t first_sample);
+  Result<> write_rows(const StoreRows& rows, std::uint64_t first_sample);
+  Result<> tidy(const StoreRows& written);
+  bool disk_has_room_for(const StoreRows& rows) const;
   Error error(const char* doing) const;
 
   std::unique_ptr<sqlite3, Close> db_;
   std::string path_;
+  bool full_ = false;  // why the last write failed
 };
 
 }  // namespace shadowtap::results

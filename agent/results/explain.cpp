@@ -75,15 +75,18 @@ std::string diffy(const ControlCounts& c, std::uint64_t pairs) {
                      100 * std::abs(r - n) / static_cast<double>(std::max<std::uint64_t>(pairs, 1)));
 }
 
-std::string why_not_yet(const PathRecord& record, const ControlCounts& c,
-                        const NoiseOptions& options) {
-  if (c.control == Control::kItself) {
+// Of a control that may not accuse.
+std::string why_never(const PathRecord& record, Control control) {
+  if (control == Control::kItself) {
     return " The candidate against itself shows what is noise; alone it never accuses.";
   }
-  if (c.control == Control::kProduction && *to_string(record.shape) != 0) {
-    return fmt::format(" Its values look like a {}, which each instance makes anew: under this "
-                       "control that is no evidence.", to_string(record.shape));
-  }
+  return fmt::format(" Its values look like a {}, which each instance makes anew: under this "
+                     "control that is no evidence.", to_string(record.shape));
+}
+
+std::string why_not_yet(const PathRecord& record, const ControlCounts& c,
+                        const NoiseOptions& options) {
+  if (!may_accuse(record, c.control)) return why_never(record, c.control);
   std::string text;
   if (c.index > 0) text += evidence(c.s, c.f, c.log_e, c.index, options.alpha);
   if (c.index == 0) text += " No vote yet.";
@@ -94,19 +97,23 @@ std::string why_not_yet(const PathRecord& record, const ControlCounts& c,
   return text + fmt::format(" At least {} more votes against the candidate would be needed.", missing);
 }
 
+std::string too_few_pairs(const RoutePairs& pairs, const NoiseOptions& options) {
+  std::uint64_t most = 0;
+  for (std::size_t i = 0; i < kControls; ++i) {
+    if (may_speak(static_cast<Control>(i), options)) most = std::max(most, pairs[i].n);
+  }
+  return fmt::format("Insufficient: {} comparisons on this route with one control, {} are needed.",
+                     most, kMinPairs);
+}
+
 }  // namespace
 
 std::string explain(const PathRecord& record, const RoutePairs& pairs,
                     const NoiseOptions& options) {
   const bool by_diffy = options.rule == "diffy";
   if (record.latch && !by_diffy) return latched(record, pairs, options);
-  const auto control = speaking(pairs);
-  if (!control) {
-    std::uint64_t most = 0;
-    for (const PairCounts& p : pairs) most = std::max(most, p.n);
-    return fmt::format("Insufficient: {} comparisons on this route with one control, {} are needed.",
-                       most, kMinPairs);
-  }
+  const auto control = speaking(pairs, options);
+  if (!control) return too_few_pairs(pairs, options);
   const std::uint64_t n = pairs[static_cast<std::size_t>(*control)].n;
   const ControlCounts* counts = record.find(*control);
   const ControlCounts none{.control = *control};
@@ -115,7 +122,10 @@ std::string explain(const PathRecord& record, const RoutePairs& pairs,
   std::string text(status == Status::kNoise        ? "Noise. "
                    : status == Status::kRegression ? "Regression. "
                                                    : "Insufficient. ");
-  if (by_diffy) return text + diffy(c, n);
+  if (by_diffy) {
+    const bool never = status == Status::kInsufficient && !may_accuse(record, *control);
+    return text + diffy(c, n) + (never ? why_never(record, *control) : "");
+  }
   text += counted(c, n);
   if (status == Status::kNoise) {
     return text + " The control differs at least half as often as the candidate.";

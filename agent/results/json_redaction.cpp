@@ -1,7 +1,10 @@
 #include "agent/results/json_redaction.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdint>
-#include <vector>
+#include <optional>
 
 namespace shadowtap::results {
 namespace {
@@ -77,7 +80,7 @@ std::string unescape(std::string_view raw) {
       append_unicode(out, raw.substr(i + 1, 4));
       i += 4;
     } else {
-      out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+      out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c == 'b' ? '\b' : c == 'f' ? '\f' : c;
     }
   }
   return out;
@@ -90,6 +93,8 @@ std::string escape(std::string_view text) {
     if (c == '"' || (c == '\\' && text.substr(i, 2) != "\\u")) out += '\\';
     if (c == '\n' || c == '\t' || c == '\r') {
       out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
     } else {
       out += c;
     }
@@ -116,13 +121,12 @@ class Scanner {
 
   void step() {
     const char c = text_[i_];
-    const bool key_next = !frames_.empty() && frames_.back().object && frames_.back().key_next;
-    if (c == '"' && key_next) return key();
-    if (c == '"' || c == '{' || c == '[' || is_scalar(c)) return value();
+    if (c == '"') return quoted();
+    if (c == '{' || c == '[' || is_scalar(c)) return value();
     if (c == '}' || c == ']') {
       if (!frames_.empty()) frames_.pop_back();
     } else if (!frames_.empty() && c == ',') {
-      frames_.back().key_next = frames_.back().object;
+      frames_.back() = {frames_.back().object, frames_.back().object, {}};
     }
     out_ += c;
     ++i_;
@@ -132,17 +136,22 @@ class Scanner {
     return (c >= '0' && c <= '9') || c == '-' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   }
 
-  void key() {
+  bool in_object() const { return !frames_.empty() && frames_.back().object; }
+
+  // What stands before a colon is a key also where none is due: in a part of a document.
+  void quoted() {
     const std::size_t end = end_of_string(text_, i_);
+    const std::size_t next = text_.find_first_not_of(" \t\r\n", end);
+    const bool before_colon = next != std::string_view::npos && text_[next] == ':';
+    if (!before_colon && !(in_object() && frames_.back().key_next)) return value();
+    if (!in_object()) frames_.push_back({true, true, {}});
     frames_.back().key = unescape(inside_quotes(text_.substr(i_, end - i_)));
     frames_.back().key_next = false;
     copy_to(end);
   }
 
   void value() {
-    const bool keyed = !frames_.empty() && frames_.back().object;
-    if ((keyed && secrets_.is_secret_name(frames_.back().key)) ||
-        (secrets_.is_secret_path && secrets_.is_secret_path(path()))) {
+    if ((in_object() && secrets_.is_secret_name(frames_.back().key)) || is_secret_place()) {
       const std::size_t end = std::max(end_of_value(text_, i_), i_ + 1);
       out_ += '"' + secrets_.mark(text_.substr(i_, end - i_)) + '"';
       i_ = end;
@@ -159,20 +168,28 @@ class Scanner {
     }
   }
 
+  // A document in a string, or a part of one, has names in quotes.
   void string() {
     const std::size_t end = end_of_string(text_, i_);
     const std::string_view raw = inside_quotes(text_.substr(i_, end - i_));
-    const bool document = !raw.empty() && (raw.front() == '{' || raw.front() == '[');
-    if (document && depth_ < kMaxEmbedded) {
-      const std::string inner = unescape(raw);
-      const std::string redacted = redact_json(inner, secrets_, depth_ + 1);
-      if (redacted != inner) {
-        out_ += '"' + escape(redacted) + '"';
-        i_ = end;
-        return;
-      }
+    if (raw.find('\\') == std::string_view::npos) return copy_to(end);
+    const std::string inner = unescape(raw);
+    if (inner.find('"') == std::string::npos) return copy_to(end);
+    const std::string redacted =
+        depth_ < kMaxEmbedded ? redact_json(inner, inside(), depth_ + 1) : secrets_.mark(inner);
+    if (redacted == inner) return copy_to(end);
+    out_ += '"' + escape(redacted) + '"';
+    i_ = end;
+  }
+
+  // A document in this place may be meant by a path of its own, or by one behind a bar.
+  JsonSecrets inside() const {
+    JsonSecrets inner = secrets_;
+    inner.roots = {"$"};
+    if (const auto steps = steps_here()) {
+      for (const std::string& root : secrets_.roots) inner.roots.push_back(root + *steps + "|$");
     }
-    copy_to(end);
+    return inner;
   }
 
   void copy_to(std::size_t end) {
@@ -180,10 +197,22 @@ class Scanner {
     i_ = end;
   }
 
-  std::string path() const {
-    std::string path = "$";
-    for (const Frame& frame : frames_) path += frame.object ? "." + frame.key : "[*]";
-    return path;
+  // From the root to here; nothing where that is longer than any path that is asked for.
+  std::optional<std::string> steps_here() const {
+    std::string steps;
+    for (const Frame& frame : frames_) {
+      if (steps.size() + frame.key.size() >= secrets_.longest_path) return std::nullopt;
+      steps += frame.object ? "." + frame.key : "[*]";
+    }
+    return steps;
+  }
+
+  bool is_secret_place() const {
+    if (secrets_.longest_path == 0) return false;
+    const auto steps = steps_here();
+    return steps && std::any_of(secrets_.roots.begin(), secrets_.roots.end(), [&](const std::string& root) {
+      return secrets_.is_secret_path(root + *steps);
+    });
   }
 
   std::string_view text_;

@@ -18,14 +18,8 @@ bool by_diffy(const ControlCounts& counts, std::uint64_t pairs) {
   return r > n && ratio(r - n, r + n) > 0.20 && ratio(r - n, static_cast<double>(pairs)) > 0.0003;
 }
 
-// Under an earlier original, what one instance makes (its clock, its host name) accuses.
 bool is_volatile(const PathRecord& record) {
   return record.shape != Shape::kUnseen && record.shape != Shape::kNone;
-}
-
-bool may_accuse(const PathRecord& record, Control control) {
-  if (control == Control::kItself) return false;
-  return control != Control::kProduction || !is_volatile(record);
 }
 
 }  // namespace
@@ -39,11 +33,21 @@ const char* to_string(Status status) {
   return "?";
 }
 
-std::optional<Control> speaking(const RoutePairs& pairs) {
+bool may_speak(Control control, const NoiseOptions& options) {
+  return control != Control::kSecondary || options.has_secondary;
+}
+
+std::optional<Control> speaking(const RoutePairs& pairs, const NoiseOptions& options) {
   for (std::size_t i = 0; i < kControls; ++i) {
-    if (pairs[i].n >= kMinPairs) return static_cast<Control>(i);
+    const auto control = static_cast<Control>(i);
+    if (pairs[i].n >= kMinPairs && may_speak(control, options)) return control;
   }
   return std::nullopt;
+}
+
+bool may_accuse(const PathRecord& record, Control control) {
+  if (control == Control::kItself) return false;
+  return control != Control::kProduction || !is_volatile(record);
 }
 
 bool is_proven(const PathRecord& record, const ControlCounts& counts, const RoutePairs& pairs,
@@ -69,13 +73,15 @@ bool is_constant(const PathRecord& record, const ControlCounts& counts, const Ro
 
 Status judge(const PathRecord& record, const RoutePairs& pairs, const NoiseOptions& options) {
   if (record.latch && options.rule != "diffy") return Status::kRegression;
-  const auto control = speaking(pairs);
+  const auto control = speaking(pairs, options);
   if (!control) return Status::kInsufficient;
   const ControlCounts* counts = record.find(*control);
   if (counts == nullptr || *control == Control::kNone) return Status::kInsufficient;
   const std::uint64_t n = pairs[static_cast<std::size_t>(*control)].n;
   if (options.rule == "diffy") {
-    if (by_diffy(*counts, n)) return Status::kRegression;
+    if (by_diffy(*counts, n)) {
+      return may_accuse(record, *control) ? Status::kRegression : Status::kInsufficient;
+    }
     return counts->control_differs() > 0 ? Status::kNoise : Status::kInsufficient;
   }
   const bool noisy = counts->control_differs() > 0 &&

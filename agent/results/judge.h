@@ -26,8 +26,14 @@ inline constexpr std::uint64_t kMinPairs = 12;
 inline constexpr std::uint64_t kMinVotes = 12;
 inline constexpr std::size_t kMaxKeysNamed = 32;
 
+// The pairs of a secondary that is gone are kept, but tell nothing of today's candidate.
+bool may_speak(Control control, const NoiseOptions& options);
 // The best control with enough pairs on this route.
-std::optional<Control> speaking(const RoutePairs& pairs);
+std::optional<Control> speaking(const RoutePairs& pairs, const NoiseOptions& options);
+
+// Whether differing under this control is evidence at all. Not for the candidate against
+// itself; under an earlier original not for what each instance makes anew (a clock, a name).
+bool may_accuse(const PathRecord& record, Control control);
 
 // Whether the counts of `control` make a regression now: by evidence, or always differing.
 bool is_proven(const PathRecord& record, const ControlCounts& counts, const RoutePairs& pairs,

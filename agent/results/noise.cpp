@@ -35,6 +35,12 @@ bool of_control(const Repeats::Seen& seen, Control control) {
   return (seen.place & 3) == static_cast<std::uint8_t>(control);
 }
 
+bool stands_in(std::span<const Hit> hits, Place place) {
+  const auto it = std::lower_bound(hits.begin(), hits.end(), place,
+                                   [](const Hit& hit, Place wanted) { return hit.place() < wanted; });
+  return it != hits.end() && it->place() == place;
+}
+
 void note_pair(RoutePairs& pairs, const Pair& pair) {
   PairCounts& counts = pairs[static_cast<std::size_t>(pair.control)];
   if (counts.n++ == 0) counts.first = pair.time;
@@ -158,8 +164,7 @@ void Noise::count_directed(Walk& walk, std::uint32_t index, const Hit& hit) {
   ++record.of(Control::kNone).candidate_only;
   note_key(record, walk.pair.key);
   if (hit.kind == diff::Kind::kMissing || hit.kind == diff::Kind::kExtra) {
-    vote(walk, index, true, both_values(hit));
-    count_opposite(walk, hit, both_values(hit));
+    vote_one_sided(walk, index, hit);
     return;
   }
   int direction = hit.direction;
@@ -173,14 +178,17 @@ void Noise::count_directed(Walk& walk, std::uint32_t index, const Hit& hit) {
   if (direction != 0) vote(walk, index, direction > 0, both_values(hit));
 }
 
-// What is missing speaks for the original at `extra`, and the other way round.
-void Noise::count_opposite(Walk& walk, const Hit& hit, std::uint64_t values) {
-  const diff::Kind other =
+// What is missing speaks for the original at `extra`, and the other way round. An exchange
+// with both at one path says nothing.
+void Noise::vote_one_sided(Walk& walk, std::uint32_t index, const Hit& hit) {
+  const diff::Kind opposite =
       hit.kind == diff::Kind::kMissing ? diff::Kind::kExtra : diff::Kind::kMissing;
-  const std::uint32_t index = record_of(walk.pair.route, hit.path, other);
-  routes_[walk.pair.route].records[index].of(Control::kNone);
-  touch(walk.pair.route, index);
-  vote(walk, index, false, values);
+  if (stands_in(walk.pair.candidate, place_of(hit.path, opposite))) return;
+  vote(walk, index, true, both_values(hit));
+  const std::uint32_t other = record_of(walk.pair.route, hit.path, opposite);
+  routes_[walk.pair.route].records[other].of(Control::kNone);
+  touch(walk.pair.route, other);
+  vote(walk, other, false, both_values(hit));
 }
 
 void Noise::vote(Walk& walk, std::uint32_t index, bool against_candidate, std::uint64_t values) {
@@ -194,24 +202,22 @@ void Noise::vote(Walk& walk, std::uint32_t index, bool against_candidate, std::u
   if (against_candidate) latch_if_due(walk, index);
 }
 
+// A place may have several open entries: the records of `other` stand for many paths.
 bool Noise::is_repeat(Walk& walk, std::uint32_t index, bool against_candidate,
                       std::uint64_t values) {
   if (walk.key == nullptr) return false;
   const std::uint64_t place = place_in_service(walk.pair.route, index, walk.pair.control);
-  Repeats::Seen now{place, values, against_candidate, walk.pair.time};
+  still_open_.push_back({place, values, against_candidate, walk.pair.time});
+  bool known = false;
   for (const Repeats::Seen& before : walk.key->open) {
     if (before.place != place) continue;
+    known = true;
     const bool same = before.values == values && before.against_candidate == against_candidate;
-    if (same && walk.pair.time - before.voted < kRepeatTime) {
-      now.voted = before.voted;
-      still_open_.push_back(now);
-      return true;
-    }
-    still_open_.push_back(now);
-    return false;
+    if (!same || walk.pair.time - before.voted >= kRepeatTime) continue;
+    still_open_.back().voted = before.voted;
+    return true;
   }
-  still_open_.push_back(now);
-  return walk.pair.time < forgetful_until_;
+  return !known && walk.pair.time < forgetful_until_;
 }
 
 // What this pair did not show again is no longer the key's previous pair there.
@@ -240,7 +246,7 @@ void Noise::latch_if_due(const Walk& walk, std::uint32_t index) {
 
 // The candidate against itself shows what is noise and leaves the rest to directions.
 bool Noise::may_latch(const PathRecord& record, const RoutePairs& pairs, Control control) const {
-  const auto speaks = speaking(pairs);
+  const auto speaks = speaking(pairs, options_);
   if (speaks == control) return true;
   return speaks == Control::kItself && control == Control::kNone &&
          judge(record, pairs, options_) != Status::kNoise;

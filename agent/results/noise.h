@@ -121,7 +121,7 @@ class Noise {
   };
   void count(Walk& walk, const Hit* candidate, const Hit* control);
   void count_directed(Walk& walk, std::uint32_t index, const Hit& hit);
-  void count_opposite(Walk& walk, const Hit& hit, std::uint64_t values);
+  void vote_one_sided(Walk& walk, std::uint32_t index, const Hit& hit);
   void vote(Walk& walk, std::uint32_t index, bool against_candidate, std::uint64_t values);
   bool is_repeat(Walk& walk, std::uint32_t index, bool against_candidate, std::uint64_t values);
   void close_walk(Walk& walk);

@@ -167,10 +167,9 @@ void Pace::restore(std::string_view text) {
   const std::string copy(text);
   const char* at = copy.c_str();
   char* end = nullptr;
-  const auto next = [&]() -> std::uint64_t {
+  const auto next = [&](std::uint64_t missing = 0) -> std::uint64_t {
     const std::uint64_t value = std::strtoull(at, &end, 10);
-    at = end;
-    return value;
+    return std::exchange(at, end) == end ? missing : value;
   };
   const auto next_time = [&] { return WallTime(Duration(static_cast<std::int64_t>(next()))); };
   secondary_pairs_ = next();
@@ -185,7 +184,7 @@ void Pace::restore(std::string_view text) {
       c.last = next_time();
       votes.restore(c);
     }
-    mode.slow.restore(next() == 1);
+    mode.slow.restore(next(1) == 1);
   }
 }
 

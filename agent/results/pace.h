@@ -92,8 +92,10 @@ class Pace {
   void add(const PacePair& pair);
   void close(WallTime now);
 
-  // Whether a secondary was the control, and answered, often enough to speak.
-  bool with_secondary() const { return secondary_pairs_ >= 12; }
+  // Without a secondary its pairs are kept, but tell nothing of today's candidate.
+  void set_secondary(bool has) { has_secondary_ = has; }
+  // Whether a secondary is there, was the control and answered often enough to speak.
+  bool with_secondary() const { return has_secondary_ && secondary_pairs_ >= 12; }
   const PaceCounts& counts(PaceTest test) const;
   // ln (E w) with the test's share of alpha, 1/8.
   double log_evidence_weighted(PaceTest test) const;
@@ -103,6 +105,7 @@ class Pace {
   bool always(PaceTest test, std::uint64_t pairs, Duration time) const;
 
   std::string to_text() const;
+  // Into a fresh one. What the text does not have (an older schema's is empty) is as fresh.
   void restore(std::string_view text);
 
  private:
@@ -119,6 +122,7 @@ class Pace {
   std::array<Duration, 2> tail_{};  // T: the control's p99 up to the previous second
   std::array<std::int64_t, 2> tail_second_{INT64_MIN, INT64_MIN};
   std::uint64_t secondary_pairs_ = 0;
+  bool has_secondary_ = true;
 };
 
 }  // namespace shadowtap::results

@@ -4,10 +4,16 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <span>
 
+#include "agent/base/ascii.h"
 #include "agent/base/text.h"
+#include "agent/http/decode.h"
+#include "agent/results/body_kind.h"
 #include "agent/results/json_redaction.h"
 #include "agent/results/keyed_hash.h"
+#include "agent/results/markup_redaction.h"
+#include "agent/results/multipart.h"
 
 namespace shadowtap::results {
 namespace {
@@ -16,6 +22,10 @@ constexpr std::string_view kSecretKeys[] = {"password",      "passwd",  "secret"
                                             "access_token",  "api_key", "refresh_token", "session",
                                             "authorization"};
 constexpr std::string_view kSecretHeaders[] = {"authorization", "proxy-authorization"};
+// Of cookies; a cookie's own name may hold dots.
+constexpr std::string_view kCookieAttributes[] = {"path",     "domain",   "expires",  "max-age",    "secure",
+                                                  "httponly", "samesite", "priority", "partitioned"};
+constexpr int kMaxNestedParts = 4;
 
 std::array<std::uint64_t, 2> random_key() {
   std::array<std::uint64_t, 2> key{};
@@ -24,32 +34,37 @@ std::array<std::uint64_t, 2> random_key() {
   return key;
 }
 
+bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view one) { return equal_ignoring_case(one, name); });
+}
+
+bool is_telling(std::string_view name) { return is_one_of(kSecretKeys, name); }
+
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// "$.items[3].x" -> "$.items[*].x"
-std::string without_indexes(std::string_view path) {
+std::string percent_decoded(std::string_view text) {
   std::string out;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    out += path[i];
-    if (path[i] != '[' || i + 1 >= path.size() || path[i + 1] < '0' || path[i + 1] > '9') continue;
-    while (i + 1 < path.size() && path[i + 1] != ']') ++i;
-    out += '*';
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
+      out += text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    const std::string hex(text.substr(i + 1, 2));
+    out += static_cast<char>(std::stoi(hex, nullptr, 16));
+    i += 2;
   }
   return out;
 }
 
-// The last name in a path of any notation: "$.a.token", "form.token", "$['token']".
-std::string_view last_name(std::string_view path) {
-  while (path.ends_with("[*]")) path.remove_suffix(3);
-  if (path.ends_with("']")) {
-    path.remove_suffix(2);
-    const std::size_t quote = path.rfind("['");
-    return quote == std::string_view::npos ? path : path.substr(quote + 2);
-  }
-  const std::size_t at = path.find_last_of("./@|");
-  return at == std::string_view::npos ? path : path.substr(at + 1);
+// "user[password]" is about "password", and so is "password[]".
+std::string_view innermost(std::string_view field) {
+  while (field.ends_with("[]")) field.remove_suffix(2);
+  if (!field.ends_with(']')) return field;
+  field.remove_suffix(1);
+  return field.substr(field.rfind('[') + 1);  // npos + 1 is 0
 }
 
 // "name=value; Path=/" -> the value goes, the attributes stay.
@@ -77,44 +92,44 @@ std::string cookies(const Redactor& redactor, std::string_view value) {
 
 Redactor::Redactor(const RedactionOptions& options) : Redactor(options, random_key()) {}
 
-Redactor::Redactor(const RedactionOptions& options, std::array<std::uint64_t, 2> key) : key_(key) {
-  for (const std::string& path : options.paths) paths_.push_back(without_indexes(path));
-}
+Redactor::Redactor(const RedactionOptions& options, std::array<std::uint64_t, 2> key)
+    : key_(key), paths_(options.paths) {}
 
 std::string Redactor::mark(std::string_view secret) const {
   return fmt::format("redacted:{:08x}", keyed_hash(key_, secret) & 0xffffffff);
 }
 
-bool Redactor::is_secret_name(std::string_view name) const {
-  return std::any_of(std::begin(kSecretKeys), std::end(kSecretKeys),
-                     [&](std::string_view key) { return equal_ignoring_case(key, name); });
+std::string Redactor::withheld(std::string_view body) const {
+  return fmt::format("{} ({} bytes that cannot be read)", mark(body), body.size());
 }
 
-bool Redactor::is_secret_path(std::string_view path) const {
-  const std::string plain = without_indexes(path);
-  for (const std::string& configured : paths_) {
-    if (plain == configured) return true;
-    // Below a configured path everything is secret too.
-    if (plain.size() > configured.size() && plain.starts_with(configured) &&
-        contains(".[|/@", plain.substr(configured.size(), 1))) {
-      return true;
-    }
-    // "$..name" names it at any depth.
-    if (configured.starts_with("$..") && last_name(plain) == configured.substr(3)) return true;
-  }
-  return false;
+bool Redactor::is_secret_key(std::string_view name) const {
+  return is_telling(name) || paths_.contain_name(name);
+}
+
+bool Redactor::is_secret_field(std::string_view name) const {
+  return is_telling(name) || is_telling(innermost(name)) || paths_.contain("form." + std::string(name));
+}
+
+bool Redactor::is_secret_place(std::string_view path) const {
+  if (paths_.contain(path)) return true;
+  const std::string plain = plain_path(path);
+  const auto steps = steps_of(plain);
+  if (steps.empty()) return false;
+  if (steps.front() == "cookies") return steps.size() < 3 || !is_one_of(kCookieAttributes, steps.back());
+  if (steps.front() == "headers" || steps.front() == "trailers") return is_telling(steps.back());
+  return std::any_of(steps.begin(), steps.end(), is_telling);
 }
 
 std::string Redactor::header(std::string_view name, std::string_view value) const {
-  for (const std::string_view secret : kSecretHeaders) {
-    if (!equal_ignoring_case(secret, name)) continue;
+  if (is_one_of(kSecretHeaders, name)) {
     const std::size_t space = value.find(' ');  // the scheme may stay
     if (space == std::string_view::npos) return mark(value);
     return std::string(value.substr(0, space + 1)) + mark(value.substr(space + 1));
   }
   if (equal_ignoring_case(name, "cookie")) return cookies(*this, value);
   if (equal_ignoring_case(name, "set-cookie")) return set_cookie(*this, value);
-  if (is_secret_name(name) || is_secret_path("headers." + to_lower(name))) return mark(value);
+  if (is_telling(name) || paths_.contain("headers." + to_lower(name))) return mark(value);
   if (equal_ignoring_case(name, "location") || equal_ignoring_case(name, "referer")) {
     return target(value);
   }
@@ -122,6 +137,10 @@ std::string Redactor::header(std::string_view name, std::string_view value) cons
 }
 
 std::string Redactor::target(std::string_view target) const {
+  const std::size_t hash = target.find('#');  // behind it, tokens are handed to a page
+  if (hash != std::string_view::npos) {
+    return this->target(target.substr(0, hash)) + '#' + form(target.substr(hash + 1));
+  }
   const std::size_t question = target.find('?');
   if (question == std::string_view::npos) return std::string(target);
   return std::string(target.substr(0, question + 1)) + form(target.substr(question + 1));
@@ -133,71 +152,98 @@ std::string Redactor::form(std::string_view text) const {
     const std::size_t end = std::min(text.find('&'), text.size());
     const std::string_view pair = text.substr(0, end);
     const std::size_t equals = pair.find('=');
-    const std::string_view name = pair.substr(0, equals);
-    const bool secret = equals != std::string_view::npos &&
-                        (is_secret_name(name) || is_secret_path("form." + std::string(name)));
-    out += secret ? std::string(name) + "=" + mark(pair.substr(equals + 1)) : std::string(pair);
+    const bool named = equals != std::string_view::npos;
+    const bool secret = named && is_secret_field(percent_decoded(pair.substr(0, equals)));
+    out += secret ? std::string(pair.substr(0, equals + 1)) + mark(pair.substr(equals + 1)) : std::string(pair);
     if (end == text.size()) return out;
     out += '&';
     text.remove_prefix(end + 1);
   }
 }
 
-// Each part whose name is a secret one loses its content; boundaries stay.
-std::string Redactor::multipart(std::string_view text) const {
-  const std::string boundary(text.substr(0, text.find_first_of("\r\n")));
-  if (!boundary.starts_with("--")) return std::string(text);
+std::string Redactor::json(std::string_view text, const std::vector<std::string>& roots) const {
+  JsonSecrets secrets;
+  secrets.is_secret_name = [this](std::string_view name) { return is_secret_key(name); };
+  secrets.is_secret_path = [this](std::string_view path) { return paths_.contain(path); };
+  secrets.mark = [this](std::string_view value) { return mark(value); };
+  secrets.longest_path = paths_.longest();
+  secrets.roots = roots;
+  return redact_json(text, secrets);
+}
+
+std::string Redactor::markup(std::string_view text) const {
+  MarkupSecrets secrets;
+  secrets.is_element = [this](std::string_view name) {
+    return is_telling(local_name(name)) || paths_.contain_element(name);
+  };
+  secrets.is_attribute = [this, &secrets](std::string_view element, std::string_view name) {
+    return secrets.is_element(element) || is_telling(local_name(name)) ||
+           paths_.contain_attribute(element, name);
+  };
+  secrets.mark = [this](std::string_view value) { return mark(value); };
+  return redact_markup(text, secrets);
+}
+
+// A name may stand in any of these notations, whatever the type says.
+std::string Redactor::text(std::string_view text, const std::vector<std::string>& roots,
+                           bool is_form) const {
+  std::string out = json(text, roots);
+  if (is_form) out = form(out);
+  return contains(out, "<") ? markup(out) : out;
+}
+
+std::optional<std::string> Redactor::multipart(std::string_view content_type,
+                                               std::string_view body, int depth) const {
+  const bool looks_like_it = body.starts_with("--") && contains(body.substr(0, 4096), "form-data");
+  if (!looks_like_it && !contains(to_lower(content_type), "multipart/")) return std::nullopt;
+  const std::vector<Part> parts = parts_of(content_type, body);
+  if (parts.empty()) return std::nullopt;
+  if (depth == kMaxNestedParts) return withheld(body);
   std::string out;
-  while (!text.empty()) {
-    const std::size_t next = text.find(boundary, boundary.size());
-    const std::string_view part = text.substr(0, next);
-    const std::size_t name = part.find("name=\"");
-    const std::size_t head = part.find("\r\n\r\n");
-    const bool named = name != std::string_view::npos && head != std::string_view::npos && name < head;
-    const std::size_t from = name + 6;
-    if (named && is_secret_name(part.substr(from, part.find('"', from) - from))) {
-      out += std::string(part.substr(0, head + 4)) + mark(part.substr(head + 4)) + "\r\n";
-    } else {
-      out += part;
-    }
-    if (next == std::string_view::npos) return out;
-    text.remove_prefix(next);
+  for (const Part& part : parts) {
+    out += text(part.before, {"$"}, false);
+    if (part.content.empty()) continue;
+    out += is_secret_field(part.name) ? mark(part.content)
+                                      : this->body(part.type, part.content, depth + 1);
   }
   return out;
 }
 
-std::string Redactor::json(std::string_view text) const {
-  JsonSecrets secrets{
-      [this](std::string_view name) { return is_secret_name(name); },
-      {},
-      [this](std::string_view value) { return mark(value); }};
-  if (!paths_.empty()) {
-    secrets.is_secret_path = [this](std::string_view path) { return is_secret_path(path); };
-  }
-  return redact_json(text, secrets);
+std::optional<std::string> Redactor::wide(std::string_view content_type,
+                                          std::string_view body) const {
+  const std::string charset = wide_charset(content_type, body);
+  if (charset.empty()) return std::nullopt;
+  const std::string_view units = body.substr(0, body.size() / 2 * 2);
+  auto plain = http::to_utf8(charset, units);
+  // Cut inside a pair of surrogates.
+  if (!plain && units.size() > 2) plain = http::to_utf8(charset, units.substr(0, units.size() - 2));
+  if (!plain && http::charset_of(content_type) == charset) return withheld(body);
+  if (!plain) return std::nullopt;
+  std::string redacted = text(*plain, {"$", "$[*]"}, is_form(to_lower(content_type), *plain));
+  if (redacted == *plain) return std::nullopt;
+  return redacted;
+}
+
+std::string Redactor::body(std::string_view content_type, std::string_view body, int depth) const {
+  if (auto redacted = multipart(content_type, body, depth)) return std::move(*redacted);
+  if (auto redacted = wide(content_type, body)) return std::move(*redacted);
+  const std::string type = to_lower(content_type);
+  if (is_media(type, body)) return std::string(body);
+  // Of several documents in a row each is one of "$[*]".
+  return text(body, {"$", "$[*]"}, is_form(type, body));
 }
 
 std::string Redactor::body(std::string_view content_type, std::string_view body) const {
-  const std::string type = to_lower(content_type);
-  if (contains(type, "json")) return json(body);
-  if (contains(type, "x-www-form-urlencoded")) return form(body);
-  if (contains(type, "multipart/")) return multipart(body);
-  const std::size_t start = body.find_first_not_of(" \t\r\n");
-  if (start != std::string_view::npos && (body[start] == '{' || body[start] == '[')) {
-    return json(body);
-  }
-  const bool looks_like_form = type.empty() && contains(body, "=") && !contains(body, " ") &&
-                               !contains(body, "\n") && !contains(body, "<");
-  return looks_like_form ? form(body) : std::string(body);
+  return body.empty() ? std::string() : this->body(content_type, body, 0);
 }
 
 std::string Redactor::value(std::string_view path, std::string_view aggregated,
                             std::string_view value) const {
   if (value.empty()) return {};
-  const bool cookie = path.starts_with("cookies.") && path.find('.', 8) == std::string_view::npos;
-  if (cookie || is_secret_name(last_name(aggregated)) || is_secret_path(path)) return mark(value);
+  if (is_secret_place(path) || is_secret_place(aggregated)) return mark(value);
   if (path.starts_with("headers.")) return header(path.substr(8), value);
-  // A text may hold a whole document: a line of a form or of JSON.
+  if (path.starts_with('$') && path != "$") return text(value, {plain_path(path)}, is_form({}, value));
+  // A field or a text may hold a whole document.
   return body({}, value);
 }
 

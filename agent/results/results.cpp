@@ -45,8 +45,10 @@ class KeptResults : public Results {
       : options_(options), redactor_(options.redaction) {}
 
   Result<> open_services() {
+    StoreOptions share = options_.store;  // of one service
+    share.max_bytes /= std::max<std::size_t>(options_.services.size(), 1);
     for (const ServiceOptions& one : options_.services) {
-      auto made = Service::make(one, options_.store, redactor_, services_.size());
+      auto made = Service::make(one, share, redactor_, services_.size());
       if (!made) return made.error();
       services_.push_back(std::move(*made));
     }
@@ -143,11 +145,11 @@ class KeptResults : public Results {
     return any;
   }
 
-  void set_ignored(const std::string& service, const std::vector<std::string>& paths) override {
-    for (Service* one : named(service)) one->set_ignored(paths);
-  }
   void set_rules(const std::string& service, const diff::Rules& rules) override {
     for (Service* one : named(service)) one->set_rules(rules);
+  }
+  void set_secondary(const std::string& service, bool has) override {
+    for (Service* one : named(service)) one->set_secondary(has);
   }
   void set_epoch(const std::string& service, const std::string& epoch) override {
     for (Service* one : named(service)) one->set_epoch(epoch, now());
@@ -194,7 +196,10 @@ class KeptResults : public Results {
 
   // A batch that the full queue refused is kept and comes first the next time.
   void hand_to_store(WallTime now) {
-    if (!store_ || !store_->writable()) return;
+    if (!store_ || !store_->writable()) {
+      for (const auto& service : services_) service->drop_uncollected();
+      return;
+    }
     const bool everything = store_->wants_everything(now);
     if (everything) waiting_.reset();
     if (waiting_ && !store_->submit(waiting_)) return;
@@ -232,8 +237,18 @@ bool shows(const DiffRow& row, const DiffQuery& query) {
   });
 }
 
+// No sample of that time or later has a lower number: it begins with the microsecond in which
+// the request came, or a later one where the request was long in the coming.
+SampleId lowest_id(WallTime since) {
+  const std::int64_t us = std::chrono::floor<std::chrono::microseconds>(since).time_since_epoch().count();
+  return static_cast<SampleId>(std::max<std::int64_t>(us, 0)) << 10;
+}
+
+// Newest is what came last; a cursor is the number of the last row given out, whose sample
+// need not be there any more. One that is no number leads nowhere.
 Page<DiffRow> KeptResults::diffs(const DiffQuery& query) const {
-  const SampleId below = parse_id(query.cursor).value_or(UINT64_MAX);
+  const SampleId below = query.cursor.empty() ? UINT64_MAX : parse_id(query.cursor).value_or(0);
+  const SampleId lowest = query.since ? lowest_id(*query.since) : 0;
   std::vector<DiffRow> rows;
   for (const Service* service : named(query.service)) {
     const auto route = query.endpoint.empty() ? std::nullopt : service->route_of(query.endpoint);
@@ -241,9 +256,9 @@ Page<DiffRow> KeptResults::diffs(const DiffQuery& query) const {
     const auto& all = service->samples().all();
     std::size_t taken = 0;
     for (auto it = std::make_reverse_iterator(all.lower_bound(below));
-         it != all.rend() && taken <= query.limit; ++it) {
+         it != all.rend() && it->first >= lowest && taken <= query.limit; ++it) {
       const Sample& sample = it->second;
-      if (query.since && sample.detail.row.time < *query.since) break;
+      if (query.since && sample.detail.row.time < *query.since) continue;
       if (route && sample.route != *route) continue;
       if (!shows(sample.detail.row, query)) continue;
       DiffRow row = service->row_of(sample);

@@ -30,6 +30,7 @@ struct NoiseOptions {
   std::uint64_t constant_pairs = 30;  // noise.constant
   Duration constant_time = 30s;
   bool resend = false;  // ask the candidate twice where nothing better tells noise
+  bool has_secondary = true;  // no key: whether one is configured; else its pairs do not speak
 };
 
 struct VerdictOptions {
@@ -207,10 +208,13 @@ class Results {
   virtual ResultsHealth health() const = 0;
 
   virtual bool forget(const std::string& service) = 0;  // empty: all. False: no such service
-  virtual void set_ignored(const std::string& service, const std::vector<std::string>& paths) = 0;
 
-  // The same rules that the shards compare with, for comparing two originals (A/A).
+  // The rules that the shards compare with: for comparing two originals (A/A), and for what
+  // was counted before they came.
   virtual void set_rules(const std::string& service, const diff::Rules& rules) = 0;
+  // A secondary was put or removed. Its pairs are kept for when it comes back, and speak
+  // only while it is there.
+  virtual void set_secondary(const std::string& service, bool has) = 0;
   // Another candidate URL or release label: evidence and counters start anew.
   virtual void set_epoch(const std::string& service, const std::string& epoch) = 0;
 

@@ -25,7 +25,7 @@ bool is_text(std::string_view bytes) {
 // The longest prefix of at most `max` bytes that ends no character in its middle.
 std::string_view cut(std::string_view text, std::size_t max) {
   if (text.size() <= max) return text;
-  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xc0) == 0x80) --max;
+  for (int i = 0; i < 3 && (static_cast<unsigned char>(text[max]) & 0xc0) == 0x80; ++i) --max;
   return text.substr(0, max);
 }
 
@@ -44,6 +44,16 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
+// Text where it is that, else base64: of what is left once it is redacted, never before.
+void show_body(std::string_view content_type, std::string_view bytes, const Redactor& redactor,
+               ShownMessage& message) {
+  // A secret may straddle the cut: redact more than is kept.
+  const std::string redacted = redactor.body(content_type, cut(bytes, 4 * kMaxBody));
+  message.body_is_text = is_text(redacted);
+  message.body = message.body_is_text ? std::string(cut(redacted, kMaxBody))
+                                      : base64(std::string_view(redacted).substr(0, kMaxBody));
+}
+
 ShownMessage shown(const http::HeaderList& headers, const http::Body& body,
                    const Redactor& redactor) {
   ShownMessage message;
@@ -51,23 +61,19 @@ ShownMessage shown(const http::HeaderList& headers, const http::Body& body,
     message.headers.emplace_back(headers.name(i), redactor.header(headers.name(i), headers.value(i)));
   }
   message.body_size = body.size;
-  std::string decoded;
-  std::string_view bytes = body.bytes;
-  if (const auto coding = headers.find("Content-Encoding"); coding && !bytes.empty()) {
-    http::DecodedBody result = http::decode_body(*coding, bytes, 4 * kMaxBody);
-    if (result.outcome != http::Decoding::kUnknownCoding) {
-      decoded = std::move(result.bytes);
-      bytes = decoded;
-    }
+  const std::string_view type = headers.find("Content-Type").value_or("");
+  const auto coding = headers.find("Content-Encoding");
+  if (!coding || body.bytes.empty()) {
+    show_body(type, body.bytes, redactor, message);
+    return message;
   }
-  message.body_is_text = is_text(bytes);
-  if (!message.body_is_text) {
-    message.body = base64(bytes.substr(0, kMaxBody));
-  } else {
-    // A secret may straddle the cut: redact more than is kept.
-    const std::string_view most = cut(bytes, 4 * kMaxBody);
-    const std::string redacted = redactor.body(headers.find("Content-Type").value_or(""), most);
-    message.body = cut(redacted, kMaxBody);
+  const http::DecodedBody decoded = http::decode_body(*coding, body.bytes, 4 * kMaxBody);
+  const bool unknown = decoded.outcome == http::Decoding::kUnknownCoding;
+  show_body(type, unknown ? body.bytes : decoded.bytes, redactor, message);
+  // Text was not coded, whatever its header says; of what was, nobody knows what it holds.
+  if (unknown && !message.body_is_text) {
+    message.body = redactor.withheld(body.bytes);
+    message.body_is_text = true;
   }
   return message;
 }

@@ -3,16 +3,12 @@
 #include <algorithm>
 
 #include "agent/results/failures.h"
-#include "agent/results/ignored_paths.h"
 #include "agent/results/sample_of.h"
 
 namespace shadowtap::results {
 namespace {
 
-constexpr std::size_t kMaxCredentials = 1000;
 constexpr std::size_t kMaxRepeats = 64;  // waiting to be taken
-constexpr std::size_t kMaxRequestKept = 64 << 10;
-constexpr Duration kCredentialsAge = std::chrono::hours(1);
 
 std::uint32_t error_place(http::AnswerError error) {
   return kErrorPlaces + static_cast<std::uint32_t>(error);
@@ -52,12 +48,24 @@ Result<std::unique_ptr<Service>> Service::make(const ServiceOptions& options,
 Service::Service(const ServiceOptions& options, const StoreOptions& store,
                  const Redactor& redactor, RouteTable routes, std::size_t index)
     : options_(options), index_(static_cast<std::uint16_t>(index)), redactor_(redactor), keeps_(!store.data_dir.empty()), routes_(std::move(routes)), noise_(options.noise),
-      samples_({store.samples, store.max_bytes / 4, store.max_age}, index),
+      samples_({store.samples, store.max_bytes / 4, store.max_age}, index), pace_(no_pace()),
       originals_({.window = options.noise.window}) {}
+
+Pace Service::no_pace() const {
+  Pace none;
+  none.set_secondary(noise_.options().has_secondary);
+  return none;
+}
+
+RouteCounts Service::no_counts() const {
+  RouteCounts none;
+  none.pace = no_pace();
+  return none;
+}
 
 RouteCounts& Service::counts(RouteIndex route) {
   if (route >= counts_.size()) {
-    counts_.resize(route + 1);
+    counts_.resize(route + 1, no_counts());
     arrived_.resize(route + 1);
     flagged_.resize(route + 1);
   }
@@ -78,7 +86,7 @@ void Service::merge(const RouteMerge& merge) {
   samples_.merge_routes(merge.from, merge.into, moved);
   counts_[merge.into].merge(counts_[merge.from]);
   counts_[merge.into].dirty = true;
-  counts_[merge.from] = {};
+  counts_[merge.from] = no_counts();
   refile_maps(merge.into);
   if (keeps_) {
     gone_.push_back({key_of(merge.from), key_of(merge.into)});
@@ -98,6 +106,7 @@ void Service::add(Comparison& comparison) {
   last_ = std::max(last_, comparison.time);
   ++c.exchanges;
   c.dirty = true;
+  served_ = false;
   if (const auto* compared = std::get_if<Compared>(&comparison.ending)) {
     ++c.compared;
     add_compared(comparison, *compared, route);
@@ -117,7 +126,6 @@ void Service::add(Comparison& comparison) {
 void Service::add_compared(Comparison& comparison, const Compared& compared, RouteIndex route) {
   learn_maps(compared.candidate, route);
   const MapPaths& maps = counts_[route].maps;
-  served_ = false;
   Pair pair;
   pair.route = route;
   pair.key = comparison.request_key;
@@ -148,7 +156,7 @@ void Service::add_compared(Comparison& comparison, const Compared& compared, Rou
 // Once more, where something differs and nobody better says whether that is noise.
 void Service::want_repeat(Comparison& comparison, const Pair& pair) {
   if (pair.candidate.empty() || pair.control != Control::kNone || !is_safe(comparison.method)) return;
-  const auto speaks = speaking(noise_.route(pair.route).pairs);
+  const auto speaks = speaking(noise_.route(pair.route).pairs, noise_.options());
   if (speaks && *speaks < Control::kItself) return;
   if (repeats_.size() >= kMaxRepeats || answered(comparison.candidate) == nullptr) return;
   Repeat repeat;
@@ -213,19 +221,26 @@ void Service::refile_maps(RouteIndex route) {
   }
 }
 
-std::optional<diff::Differences> Service::production_control(Comparison& comparison,
-                                                             RouteIndex route) {
+std::optional<KeptOriginal> Service::take_earlier(const Comparison& comparison) {
   const auto& original = comparison.exchange.original;
   if (comparison.request_key == 0 || comparison.original_hash == 0 || !original) return std::nullopt;
   // A shard that drops the bodies of what matched leaves only pairs that accuse.
-  if (original->body.bytes.empty() && original->body.size > 0) production_speaks_ = false;
-  if (!production_speaks_ || !original->body.whole()) return std::nullopt;
-  const auto earlier = originals_.take(comparison.request_key, comparison.time);
+  if (original->body.bytes.empty() && original->body.size > 0) {
+    bodies_since_ = comparison.time + options_.noise.window;
+  }
+  if (comparison.time < bodies_since_ || !original->body.whole()) return std::nullopt;
+  auto earlier = originals_.take(comparison.request_key, comparison.time);
+  served_ = earlier.has_value();
+  return earlier;
+}
+
+std::optional<diff::Differences> Service::production_control(Comparison& comparison,
+                                                             RouteIndex route) {
+  const auto earlier = take_earlier(comparison);
   if (!earlier) return std::nullopt;
   KeptOriginal now{comparison.time, comparison.original_hash, std::move(*comparison.exchange.original)};
   diff::Differences found = differences_of(now, *earlier, comparison.method == "HEAD", rules_of(route));
   comparison.exchange.original = std::move(now.response);
-  served_ = true;
   return found;
 }
 
@@ -233,7 +248,7 @@ std::optional<diff::Differences> Service::production_control(Comparison& compari
 void Service::put_original(Comparison& comparison) {
   auto& original = comparison.exchange.original;
   if (comparison.request_key == 0 || comparison.original_hash == 0 || !original) return;
-  if (comparison.secondary_speaks || served_ || !production_speaks_) return;
+  if (comparison.secondary_speaks || served_ || comparison.time < bodies_since_) return;
   if (!original->body.whole()) return;
   originals_.put(comparison.request_key,
                  {comparison.time, comparison.original_hash, std::move(*original)});
@@ -247,17 +262,24 @@ const diff::RuleSet& Service::rules_of(RouteIndex route) {
   return *compiled;
 }
 
-void Service::add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route) {
+// Where the original is the control, an error stands among the exchanges that it would have
+// been one of with an answer: those with an earlier original, or those without any control.
+// Were all errors added to the pairs of a few hot keys, they would seem to fail far more often.
+void Service::add_error(Comparison& comparison, const ShadowError& error, RouteIndex route) {
   const auto count = [&](Control control, bool control_failed) {
     noise_.add_error(comparison.request_key, comparison.time, control, true, control_failed);
   };
-  if (secondary_is_control(comparison)) count(Control::kSecondary, secondary_failed(comparison));
-  if (!secondary_is_control(comparison) || no_answer(comparison.secondary)) {
-    count(Control::kNone, failed(comparison.original_status));
+  const bool beside_secondary = secondary_is_control(comparison);
+  const bool beside_original = !beside_secondary || no_answer(comparison.secondary);
+  if (beside_secondary) count(Control::kSecondary, secondary_failed(comparison));
+  if (beside_original) {
+    const Control control = take_earlier(comparison) ? Control::kProduction : Control::kNone;
+    count(control, failed(comparison.original_status));
   }
   ++arrived_[route].errors;
   if (keeps_) count_bucket(route, "error", comparison.time);
   keep(comparison, route, {error_place(error.error)}, {});
+  if (beside_original) put_original(comparison);
 }
 
 void Service::add_times(const Comparison& comparison, RouteIndex route) {
@@ -294,7 +316,14 @@ void Service::add_times(const Comparison& comparison, RouteIndex route) {
   pair.control_failed = failed(comparison.original_status);
   pair.control = comparison.original_last_byte;
   if (candidate != nullptr) pair.candidate = candidate->to_last_byte - candidate->round_trip;
+  if (!secondary_is_control(comparison)) count_failure(pair);
   add_pace(pair, route);
+}
+
+void Service::count_failure(const PacePair& pair) {
+  ++(pair.candidate_failed == pair.control_failed ? failures_.zero
+     : pair.candidate_failed                      ? failures_.plus
+                                                  : failures_.minus);
 }
 
 void Service::add_pace(const PacePair& pair, RouteIndex route) {
@@ -315,29 +344,8 @@ void Service::keep(const Comparison& comparison, RouteIndex route,
   sample.detail.row.id = to_id(sample.id);
   sample.signature = std::move(signature);
   sample.bytes = bytes_of(sample.detail);
-  keep_credentials(sample.id, comparison.exchange);
+  requests_.keep(sample.id, comparison.exchange);
   samples_.add(std::move(sample), wanting);
-}
-
-void Service::keep_credentials(SampleId id, const http::Exchange& exchange) {
-  http::Exchange request;
-  request.service = exchange.service;
-  request.request = exchange.request;
-  if (!request.request.body.whole()) return;
-  request.original = exchange.original;
-  std::size_t bytes = request.request.held_bytes();
-  if (request.original) bytes += request.original->held_bytes();
-  if (bytes > kMaxRequestKept) return;
-  credentials_.emplace(id, std::move(request));
-  while (credentials_.size() > kMaxCredentials) credentials_.erase(credentials_.begin());
-}
-
-void Service::expire_credentials(WallTime now) {
-  while (!credentials_.empty()) {
-    const WallTime time(std::chrono::microseconds(credentials_.begin()->first >> 10));
-    if (now - time <= kCredentialsAge && samples_.find(credentials_.begin()->first) != nullptr) return;
-    credentials_.erase(credentials_.begin());
-  }
 }
 
 void Service::tick(WallTime now) {
@@ -345,7 +353,7 @@ void Service::tick(WallTime now) {
   pace_.close(now);
   for (RouteCounts& c : counts_) c.pace.close(now);
   samples_.expire(now);
-  expire_credentials(now);
+  requests_.expire(samples_, now);
   note_rate(now);
 }
 
@@ -363,14 +371,17 @@ void Service::note_rate(WallTime now) {
 
 void Service::flag_ignored(RouteIndex route) {
   RoutePaths& paths = noise_.route(route);
+  const std::string& name = routes_.at(route).name;
   for (std::size_t& i = flagged_[route]; i < paths.records.size(); ++i) {
     PathRecord& record = paths.records[i];
-    record.ignored = is_ignored(names_.name(record.path), ignored_);
+    record.ignored = ignored_.take(name, names_.name(record.path), record.kind);
   }
 }
 
-void Service::set_ignored(const std::vector<std::string>& paths) {
-  ignored_ = paths;
+void Service::set_rules(const diff::Rules& rules) {
+  rules_ = rules;
+  compiled_.clear();
+  ignored_ = IgnoredPaths(rules.ignore);
   for (RouteIndex route = 0; route < noise_.routes().size(); ++route) {
     counts(route);
     flagged_[route] = 0;
@@ -378,9 +389,10 @@ void Service::set_ignored(const std::vector<std::string>& paths) {
   }
 }
 
-void Service::set_rules(const diff::Rules& rules) {
-  rules_ = rules;
-  compiled_.clear();
+void Service::set_secondary(bool has) {
+  noise_.options().has_secondary = has;
+  pace_.set_secondary(has);
+  for (RouteCounts& c : counts_) c.pace.set_secondary(has);
 }
 
 void Service::set_epoch(const std::string& epoch, WallTime now) {
@@ -392,13 +404,14 @@ void Service::set_epoch(const std::string& epoch, WallTime now) {
 void Service::forget(WallTime now) {
   noise_.clear();
   samples_.clear();
-  counts_.assign(counts_.size(), {});
+  counts_.assign(counts_.size(), no_counts());
   flagged_.assign(flagged_.size(), 0);
-  pace_ = {};
+  pace_ = no_pace();
+  failures_ = {};
   next_pace_index_ = 1;
   repeats_.clear();
   originals_.clear();
-  credentials_.clear();
+  requests_.clear();
   cleared_ = true;
   since_ = now;
 }

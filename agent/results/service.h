@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "agent/results/hits.h"
+#include "agent/results/ignored_paths.h"
+#include "agent/results/kept_requests.h"
 #include "agent/results/noise.h"
 #include "agent/results/originals.h"
 #include "agent/results/pace.h"
@@ -70,12 +72,14 @@ class Service {
 
   // What changed since the last call, or everything, after what was kept is cleared.
   void collect(StoreRows& rows, bool everything);
+  // Where nobody collects it: what is only kept for that.
+  void drop_uncollected();
   // Before the first add(): goes on from what was kept.
   void restore(const StoreRows& rows, WallTime now);
 
   void forget(WallTime now);
-  void set_ignored(const std::vector<std::string>& paths);
   void set_rules(const diff::Rules& rules);
+  void set_secondary(bool has);
   void set_epoch(const std::string& epoch, WallTime now);
 
   const ServiceOptions& options() const { return options_; }
@@ -99,17 +103,18 @@ class Service {
   void add_compared(Comparison& comparison, const Compared& compared, RouteIndex route);
   void learn_maps(const diff::Differences& differences, RouteIndex route);
   void refile_maps(RouteIndex route);
-  // The control that an earlier original of the key makes, if there is one.
+  // An earlier original of the key, if there is one: it serves this exchange and no other.
+  std::optional<KeptOriginal> take_earlier(const Comparison& comparison);
+  // The control that it makes.
   std::optional<diff::Differences> production_control(Comparison& comparison, RouteIndex route);
   const diff::RuleSet& rules_of(RouteIndex route);
-  void add_error(const Comparison& comparison, const ShadowError& error, RouteIndex route);
+  void add_error(Comparison& comparison, const ShadowError& error, RouteIndex route);
   void add_times(const Comparison& comparison, RouteIndex route);
   void add_pace(const PacePair& pair, RouteIndex route);
+  void count_failure(const PacePair& pair);
   void want_repeat(Comparison& comparison, const Pair& pair);
   void put_original(Comparison& comparison);
   void keep_pair(const Comparison& comparison, const Pair& pair);
-  void keep_credentials(SampleId id, const http::Exchange& exchange);
-  void expire_credentials(WallTime now);
   void keep(const Comparison& comparison, RouteIndex route, const std::vector<std::uint32_t>& places,
             Signature signature);
   void note_rate(WallTime now);
@@ -117,6 +122,8 @@ class Service {
   void merge(const RouteMerge& merge);
   std::string id_of(RouteIndex route) const;
   RouteCounts& counts(RouteIndex route);
+  Pace no_pace() const;
+  RouteCounts no_counts() const;
   bool pace_proven(RouteIndex route, PaceTest test) const;
   bool pace_constant(RouteIndex route, PaceTest test) const;
   std::string explain_pace(RouteIndex route, PaceTest test) const;
@@ -124,6 +131,7 @@ class Service {
   Finding path_finding(const RecordIndex& index) const;
   bool worth_naming(const RecordIndex& index) const;
   std::vector<RecordIndex> regressions() const;
+  std::optional<std::string> failures_above(double limit) const;
   void add_not_covered(std::vector<std::string>& out) const;
   void add_route_needs(VerdictAnswer& answer) const;
   std::uint64_t total_compared() const;
@@ -149,16 +157,17 @@ class Service {
   std::vector<RouteCounts> counts_;
   std::vector<Arrived> arrived_;
   std::vector<std::size_t> flagged_;  // records of a route already checked against ignored_
-  std::vector<std::string> ignored_;
+  IgnoredPaths ignored_;
   Pace pace_;
   std::uint32_t next_pace_index_ = 1;
   std::vector<Repeat> repeats_;  // to be taken
   Originals originals_;
   bool served_ = false;            // the original in hand was in a control pair
-  bool production_speaks_ = true;  // false once originals come without their bodies
+  WallTime bodies_since_ = WallTime::min();  // before, some originals came without: those left would accuse
+  NetCounts failures_;  // without a secondary: the original is their control; since the start
   diff::Rules rules_;
   std::map<RouteIndex, std::shared_ptr<const diff::RuleSet>> compiled_;
-  std::map<SampleId, http::Exchange> credentials_;  // requests as captured, for a re-send
+  KeptRequests requests_;
   std::vector<GoneRoute> gone_;    // merged since the last collect()
   std::vector<BucketRow> buckets_;  // of the time since the last collect()
   std::map<std::tuple<RouteIndex, std::int64_t, const char*>, std::size_t> bucket_of_;

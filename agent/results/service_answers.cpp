@@ -74,7 +74,7 @@ std::optional<std::vector<FieldRow>> Service::fields(const std::string& endpoint
   const RoutePaths* paths = noise_.find(*route);
   std::map<std::string, FieldRow> rows;
   if (paths == nullptr) return std::vector<FieldRow>{};
-  const auto control = speaking(paths->pairs).value_or(Control::kNone);
+  const auto control = speaking(paths->pairs, noise_.options()).value_or(Control::kNone);
   for (std::uint32_t i = 0; i < paths->records.size(); ++i) {
     const PathRecord& record = paths->records[i];
     const std::uint64_t raw = record.differing();
@@ -133,8 +133,7 @@ std::optional<http::Response> as_captured(const ShownMessage& shown) {
 Result<std::optional<http::Exchange>> Service::resend_request(SampleId id) const {
   const Sample* sample = samples_.find(id);
   if (sample == nullptr) return std::optional<http::Exchange>{};
-  const auto kept = credentials_.find(id);
-  if (kept != credentials_.end()) return std::optional(kept->second);
+  if (const http::Exchange* kept = requests_.find(id)) return std::optional(*kept);
   // Where nothing was redacted and nothing cut, what is shown is what was sent.
   const ShownMessage& shown = sample->detail.request;
   bool whole = shown.body_is_text && shown.body.size() == shown.body_size && !is_secret(shown.body) &&

@@ -31,10 +31,11 @@ RouteKey Service::key_of(RouteIndex route) const {
 }
 
 void Service::collect(StoreRows& rows, bool everything) {
-  if (everything || std::exchange(cleared_, false)) {
-    rows.cleared.push_back(options_.name);
+  if (std::exchange(cleared_, false)) {
+    rows.forgotten.push_back(options_.name);
     everything = true;
   }
+  if (everything) rows.cleared.push_back(options_.name);
   for (GoneRoute& gone : std::exchange(gone_, {})) rows.gone.push_back(std::move(gone));
   const std::size_t before = rows.routes.size();
   std::vector<RecordIndex> dirty = noise_.take_dirty();
@@ -52,6 +53,15 @@ void Service::collect(StoreRows& rows, bool everything) {
   rows.services.push_back({options_.name, options_.epoch, since_.time_since_epoch().count(),
                            noise_.next_index(), text_of(noise_.net()), pace_.to_text(),
                            joined(routes_.given_up()), next_pace_index_});
+}
+
+void Service::drop_uncollected() {
+  noise_.take_dirty();
+  samples_.take_added();
+  samples_.take_removed();
+  gone_.clear();
+  buckets_.clear();
+  bucket_of_.clear();
 }
 
 std::vector<RecordIndex> Service::all_records() const {

@@ -14,11 +14,21 @@ constexpr std::size_t kMaxUnproven = 100;
 constexpr std::uint64_t kMinDiffering = 3;
 
 // A control that hardly ever answered does not speak.
-std::size_t control_of(const std::array<Net, kControls>& net) {
-  for (std::size_t i = 0; i < kControls; ++i) {
-    if (static_cast<Control>(i) != Control::kItself && net[i].alive >= kMinPairs) return i;
+Control control_of(const std::array<Net, kControls>& net, const NoiseOptions& options) {
+  for (const Control control : {Control::kSecondary, Control::kProduction}) {
+    const bool alive = net[static_cast<std::size_t>(control)].alive >= kMinPairs;
+    if (alive && may_speak(control, options)) return control;
   }
-  return static_cast<std::size_t>(Control::kNone);
+  return Control::kNone;
+}
+
+void set_net(const std::array<Net, kControls>& net, const NoiseOptions& options, VerdictFacts& facts) {
+  facts.control = control_of(net, options);
+  facts.net = net[static_cast<std::size_t>(facts.control)].counts;
+  facts.uncontrolled = net[static_cast<std::size_t>(Control::kNone)].counts;
+  for (std::size_t i = 0; i < kControls; ++i) {
+    if (may_speak(static_cast<Control>(i), options)) facts.took_part += net[i].counts.total();
+  }
 }
 
 std::string_view status_of(PaceTest test) { return test == PaceTest::kErrors ? "errors" : "slower"; }
@@ -103,7 +113,9 @@ bool Service::worth_naming(const RecordIndex& index) const {
   const PathRecord& record = noise_.routes()[index.route].records[index.record];
   if (record.ignored || record.path == kGonePath) return false;
   for (const ControlCounts& one : record.counts) {
-    if (one.control != Control::kNone && one.control_differs() > 0) return false;
+    if (one.control != Control::kNone && may_speak(one.control, noise_.options()) && one.control_differs() > 0) {
+      return false;
+    }
   }
   return record.differing() >= kMinDiffering && noise_.status(index) == Status::kInsufficient;
 }
@@ -157,9 +169,7 @@ VerdictAnswer Service::verdict(std::optional<std::uint64_t> min_compared,
   facts.alpha = options_.noise.alpha;
   facts.min_compared = min_compared.value_or(options_.verdict.min_compared);
   facts.max_mismatch_ratio = max_mismatch_ratio.value_or(options_.verdict.max_mismatch_ratio);
-  const std::size_t control = control_of(noise_.net());
-  facts.control = static_cast<Control>(control);
-  facts.net = noise_.net()[control].counts;
+  set_net(noise_.net(), noise_.options(), facts);
   for (const RecordIndex& index : regressions()) {
     const PathRecord& record = noise_.routes()[index.route].records[index.record];
     const Route& route = routes_.at(index.route);
@@ -170,6 +180,7 @@ VerdictAnswer Service::verdict(std::optional<std::uint64_t> min_compared,
     if (pace_.log_evidence_weighted(test) < -std::log(facts.alpha)) continue;
     facts.pace.push_back(fmt::format("{}: {}", to_string(test), pace_.explain(test, facts.alpha)));
   }
+  if (auto said = failures_above(facts.max_mismatch_ratio)) facts.pace.push_back(std::move(*said));
   for (RouteIndex route = 0; route < counts_.size(); ++route) {
     for (const PaceTest test : {PaceTest::kErrors, PaceTest::kSlower, PaceTest::kTail}) {
       if (!pace_proven(route, test) && !pace_constant(route, test)) continue;
@@ -188,6 +199,14 @@ VerdictAnswer Service::verdict(std::optional<std::uint64_t> min_compared,
   answer.since = since_;
   if (answer.verdict == "inconclusive") add_route_needs(answer);
   return answer;
+}
+
+// The net test of failures alone, where the original is their control. They may stand among
+// exchanges that the speaking control knows nothing of.
+std::optional<std::string> Service::failures_above(double limit) const {
+  if (log_evidence_above(failures_, limit) - std::log(8.0) < -std::log(options_.noise.alpha)) return std::nullopt;
+  return fmt::format("errors: the candidate fails alone in {} of {} exchanges, the original in {}: above {:.4g} %",
+                     failures_.plus, failures_.total(), failures_.minus, 100 * limit);
 }
 
 // Paths that take no part in the net test, so that a pass says what it does not cover.
@@ -209,7 +228,7 @@ void Service::add_not_covered(std::vector<std::string>& out) const {
 void Service::add_route_needs(VerdictAnswer& answer) const {
   for (RouteIndex r = 0; r < noise_.routes().size() && answer.needs.size() < 20; ++r) {
     const RoutePaths& paths = noise_.routes()[r];
-    const auto control = speaking(paths.pairs);
+    const auto control = speaking(paths.pairs, noise_.options());
     if (!control || *control == Control::kNone || *control == Control::kItself) continue;
     const double n = static_cast<double>(paths.pairs[static_cast<std::size_t>(*control)].n);
     double fewest = 0;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace shadowtap::results {
@@ -10,8 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kRetry = 5s;
 constexpr std::uint64_t kBatchesBetweenSweeps = 600;
+constexpr std::uint64_t kBucketBytes = 160;  // of a row, with its place in the index
 
 Result<UniqueFd> lock_of(const std::string& dir) {
   const std::string path = dir + "/results.lock";
@@ -24,8 +25,6 @@ Result<UniqueFd> lock_of(const std::string& dir) {
 }
 
 }  // namespace
-
-Store::Store(const StoreOptions& options) : options_(options) {}
 
 std::unique_ptr<Store> Store::open(const StoreOptions& options, StoreRows& loaded) {
   std::unique_ptr<Store> store(new Store(options));
@@ -63,7 +62,9 @@ bool Store::submit(std::unique_ptr<StoreRows>& rows) {
 }
 
 bool Store::wants_everything(WallTime now) {
-  if (!failed_ || now - retried_ < kRetry) return false;
+  if (!failed_) retry_pause_ = kFirstRetry;
+  if (!failed_ || now - retried_ < retry_pause_) return false;
+  retry_pause_ = std::min(2 * retry_pause_, kLastRetry);
   retried_ = now;
   return true;
 }
@@ -111,8 +112,9 @@ void Store::write(const StoreRows& rows) {
   auto written = database_->write(rows);
   if (written && done_ % kBatchesBetweenSweeps == 0) {
     const auto oldest = std::chrono::system_clock::now() - options_.max_age;
-    written = database_->drop_buckets_before(
-        std::chrono::floor<std::chrono::minutes>(oldest).time_since_epoch().count());
+    written = database_->bound_buckets(
+        std::chrono::floor<std::chrono::minutes>(oldest).time_since_epoch().count(),
+        options_.max_bytes / 4 / kBucketBytes);
   }
   failed_ = !written.has_value();
   set_problem(written ? std::string() : written.error().message());

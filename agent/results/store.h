@@ -29,7 +29,8 @@ class Store {
 
   // False: the queue is full, `rows` is untouched and counted.
   [[nodiscard]] bool submit(std::unique_ptr<StoreRows>& rows);
-  // True at most every few seconds after a failed write: hand over everything, cleared.
+  // True after a failed write, seconds and then up to a minute apart: hand over everything,
+  // cleared.
   bool wants_everything(WallTime now);
   // Waits until what was submitted is written (or failed).
   Result<> flush(Duration deadline);
@@ -38,7 +39,11 @@ class Store {
   ResultsHealth health() const;
 
  private:
-  explicit Store(const StoreOptions& options);
+  // After a failure, and doubled with each further one: everything is a lot to hand over in vain.
+  static constexpr Duration kFirstRetry = std::chrono::seconds(5);
+  static constexpr Duration kLastRetry = std::chrono::seconds(60);
+
+  explicit Store(const StoreOptions& options) : options_(options) {}
   void run();
   void write(const StoreRows& rows);
   void set_problem(std::string problem);
@@ -53,6 +58,7 @@ class Store {
   std::atomic<std::uint64_t> done_{0};
   std::uint64_t submitted_ = 0;
   WallTime retried_{};
+  Duration retry_pause_ = kFirstRetry;
   mutable std::mutex problem_mutex_;  // held for a copy of a string, never across I/O
   std::string problem_;
   std::thread thread_;

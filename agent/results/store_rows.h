@@ -60,7 +60,8 @@ struct BucketRow {
 };
 
 struct StoreRows {
-  std::vector<std::string> cleared;  // services whose rows go before the others come
+  std::vector<std::string> cleared;  // services whose rows go before the others come,
+  std::vector<std::string> forgotten;  // and whose buckets, that are nowhere else, go as well
   std::vector<GoneRoute> gone;
   std::vector<ServiceRow> services;
   std::vector<RouteRow> routes;
@@ -71,7 +72,7 @@ struct StoreRows {
 
   bool empty() const {
     return cleared.empty() && gone.empty() && services.empty() && routes.empty() && paths.empty() &&
-           removed_samples.empty() && samples.empty() && buckets.empty();
+           removed_samples.empty() && samples.empty() && buckets.empty() && forgotten.empty();
   }
 };
 

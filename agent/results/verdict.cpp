@@ -33,16 +33,50 @@ bool control_is_steady(const NetCounts& net) { return net.minus * 10 <= net.tota
 
 bool too_much_refused(const VerdictFacts& facts) { return facts.refused * 2 > facts.selected; }
 
+bool is_below(const NetCounts& net, double limit) { return log_evidence_below(net, limit) >= kLogPass; }
+
+// The pairs of a few hot keys say nothing of the many exchanges that had no control.
+bool uncontrolled_is_open(const VerdictFacts& facts) {
+  if (facts.control == Control::kNone || facts.uncontrolled.total() * 10 <= facts.took_part) return false;
+  return !is_below(facts.uncontrolled, facts.max_mismatch_ratio);
+}
+
+// How many more it takes until the test on `part` of `all` comparisons is decided; 0: unknown.
+double more_needed(const VerdictFacts& facts, const NetCounts& part, std::uint64_t all) {
+  const auto growth = growth_needed(part, facts.max_mismatch_ratio, facts.alpha);
+  return growth ? (*growth - 1) * static_cast<double>(all) : 0;
+}
+
+void say_needs(const VerdictFacts& facts, VerdictAnswer& answer) {
+  const std::uint64_t n = facts.net.total();
+  double more = more_needed(facts, facts.net, n);
+  if (uncontrolled_is_open(facts)) more = std::max(more, more_needed(facts, facts.uncontrolled, facts.took_part));
+  if (n == 0) more = std::max(more, 5 / std::max(facts.max_mismatch_ratio, 1e-6));
+  VerdictNeed need;
+  need.route = "*";
+  need.comparisons = static_cast<std::uint64_t>(std::ceil(more));
+  if (n < facts.min_compared) need.comparisons = std::max(need.comparisons, facts.min_compared - n);
+  if (need.comparisons == 0) return;
+  if (facts.per_second > 0) need.eta_seconds = static_cast<double>(need.comparisons) / facts.per_second;
+  answer.needs.push_back(std::move(need));
+}
+
 void say_what_is_missing(const VerdictFacts& facts, VerdictAnswer& answer) {
   const std::uint64_t n = facts.net.total();
-  const double limit = facts.max_mismatch_ratio;
+  const double limit = 100 * facts.max_mismatch_ratio;
   if (n < facts.min_compared) {
     answer.reasons.push_back(
         fmt::format("{} comparisons, at least {} are wanted", n, facts.min_compared));
   }
-  if (log_evidence_below(facts.net, limit) < kLogPass) {
+  if (!is_below(facts.net, facts.max_mismatch_ratio)) {
+    answer.reasons.push_back(
+        fmt::format("not yet shown that the net rate is below {:.4g} %: {}", limit, mix_of(facts.net)));
+  }
+  if (uncontrolled_is_open(facts)) {
     answer.reasons.push_back(fmt::format(
-        "not yet shown that the net rate is below {:.4g} %: {}", 100 * limit, mix_of(facts.net)));
+        "{} of {} comparisons had no control, and it is not shown that the candidate differs or "
+        "fails in fewer than {:.4g} % of them: it did in {}",
+        facts.uncontrolled.total(), facts.took_part, limit, facts.uncontrolled.plus));
   }
   if (!control_is_steady(facts.net)) {
     answer.reasons.push_back(fmt::format(
@@ -52,17 +86,7 @@ void say_what_is_missing(const VerdictFacts& facts, VerdictAnswer& answer) {
     answer.reasons.push_back(fmt::format("{} of {} selected exchanges were shed or stale on our side",
                                          facts.refused, facts.selected));
   }
-  VerdictNeed need;
-  need.route = "*";
-  if (const auto growth = growth_needed(facts.net, limit, facts.alpha)) {
-    need.comparisons = static_cast<std::uint64_t>(std::ceil((*growth - 1) * static_cast<double>(n)));
-  }
-  if (n == 0) need.comparisons = static_cast<std::uint64_t>(std::ceil(5 / std::max(limit, 1e-6)));
-  if (n < facts.min_compared) need.comparisons = std::max(need.comparisons, facts.min_compared - n);
-  if (facts.per_second > 0 && need.comparisons > 0) {
-    need.eta_seconds = static_cast<double>(need.comparisons) / facts.per_second;
-  }
-  if (need.comparisons > 0) answer.needs.push_back(std::move(need));
+  say_needs(facts, answer);
 }
 
 }  // namespace
@@ -71,8 +95,7 @@ std::optional<double> growth_needed(const NetCounts& counts, double limit, doubl
   if (counts.total() == 0) return std::nullopt;
   const auto decided = [&](double k) {
     const NetCounts grown = scaled(counts, k);
-    return log_evidence_below(grown, limit) >= kLogPass ||
-           log_evidence_above(grown, limit) >= -std::log(alpha);
+    return is_below(grown, limit) || log_evidence_above(grown, limit) >= -std::log(alpha);
   };
   double high = 1;
   while (!decided(high)) {
@@ -103,9 +126,9 @@ VerdictAnswer decide(const VerdictFacts& facts) {
     answer.verdict = "fail";
     return answer;
   }
-  const bool below = log_evidence_below(facts.net, limit) >= kLogPass;
-  const bool pass = facts.net.total() >= facts.min_compared && below &&
-                    control_is_steady(facts.net) && !too_much_refused(facts);
+  const bool pass = facts.net.total() >= facts.min_compared && is_below(facts.net, limit) &&
+                    !uncontrolled_is_open(facts) && control_is_steady(facts.net) &&
+                    !too_much_refused(facts);
   answer.verdict = pass ? "pass" : "inconclusive";
   if (pass) {
     answer.reasons.push_back(

@@ -16,6 +16,8 @@ namespace shadowtap::results {
 struct VerdictFacts {
   NetCounts net;  // of the control that speaks
   Control control = Control::kNone;
+  NetCounts uncontrolled;       // of the exchanges that had none
+  std::uint64_t took_part = 0;  // exchanges with whatever control, or none
   std::vector<std::string> regressions;  // each in a sentence; not ignored
   std::vector<std::string> pace;         // errors, slower, tail that are proven
   std::vector<std::string> not_covered;  // noise or ignored paths

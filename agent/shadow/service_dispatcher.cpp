@@ -221,6 +221,12 @@ Result<> ServiceDispatcher::apply(const SelectOptions& select) {
   return {};
 }
 
+void ServiceDispatcher::set_expires(std::optional<Duration> expires) {
+  if (dispatch_.expires == expires) return;
+  dispatch_.expires = expires;
+  started_ = Time::clock::now();
+}
+
 Result<> ServiceDispatcher::put_target(const TargetOptions& options) {
   const Depth depth(depth_);
   const bool mirror = options.role == Role::kMirror;

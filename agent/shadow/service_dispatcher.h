@@ -32,6 +32,7 @@ class ServiceDispatcher final : public Dispatcher,
   bool awaits_answers() const override;
   void set_paused(bool paused) override;
   Result<> apply(const SelectOptions& select) override;
+  void set_expires(std::optional<Duration> expires) override;
   Result<> put_target(const TargetOptions& target) override;
   bool remove_target(Role role, const std::string& name) override;
   std::vector<TargetStatus> status() const override;

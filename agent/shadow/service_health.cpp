@@ -14,15 +14,50 @@ constexpr Duration kLastWrites = 20ms;  // shards may still add to the period be
 constexpr std::int64_t kSlowAtFirst = 1'000'000;
 constexpr std::uint64_t kEnoughToKnowSlow = 200;
 
+bool same_windows(const ImpactOptions& a, const ImpactOptions& b) {
+  return a.on == b.on && a.period == b.period && a.window == b.window && a.delay == b.delay;
+}
+
 }  // namespace
 
 ServiceHealth::ServiceHealth(const DispatchOptions& dispatch, std::size_t shards,
                              std::uint64_t seed, Time started)
-    : guarded_(dispatch.guard),
-      windows_(dispatch.impact, seed, started),
-      slow_micros_(kSlowAtFirst),
-      period_(windows_.at(started).period) {
+    : seed_(seed), slow_micros_(kSlowAtFirst), guarded_(dispatch.guard) {
   for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<HealthFigures>());
+  begin_windows(dispatch.impact, started);
+}
+
+OffWindows::Phase ServiceHealth::phase(Time now) const {
+  const Windows& windows = *windows_.load(std::memory_order_acquire);
+  OffWindows::Phase phase = windows.in.at(now);
+  phase.into = std::min(phase.into, now - windows.since);
+  return phase;
+}
+
+void ServiceHealth::set(const DispatchOptions& dispatch, Time now) {
+  if (dispatch.guard && !guarded_) begin_guard();
+  guarded_ = dispatch.guard;
+  if (!guarded_) share_.store(1, std::memory_order_relaxed);
+  if (!same_windows(all_windows_.back()->options, dispatch.impact)) begin_windows(dispatch.impact, now);
+}
+
+// What it was not told while it was off would come as one window.
+void ServiceHealth::begin_guard() {
+  guard_ = {};
+  fresh(0);
+  fresh(1);
+}
+
+// The period under way is left out of the impact.
+void ServiceHealth::begin_windows(const ImpactOptions& options, Time now) {
+  all_windows_.push_back(
+      std::make_unique<const Windows>(Windows{options, OffWindows(options, seed_, now), now}));
+  windows_.store(all_windows_.back().get(), std::memory_order_release);
+  period_ = phase(now).period;
+  for (const std::size_t side : {0u, 1u}) {
+    take_block(0, side);
+    take_block(1, side);
+  }
 }
 
 bool ServiceHealth::admits(http::ExchangeId id) const {
@@ -33,7 +68,7 @@ bool ServiceHealth::admits(http::ExchangeId id) const {
 // Those near a change between on and off saw something of both.
 void ServiceHealth::observe(std::size_t shard, Duration latency, bool error, bool sending,
                             Time now) {
-  const OffWindows::Phase phase = windows_.at(now);
+  const OffWindows::Phase phase = this->phase(now);
   const std::size_t on = sending && !phase.off ? 1 : 0;
   HealthFigures& figures = *shards_[shard];
   if (phase.into < latency) return;
@@ -90,12 +125,12 @@ void ServiceHealth::decide(Time now) {
 }
 
 void ServiceHealth::close_period(Time now) {
-  const OffWindows::Phase phase = windows_.at(now);
-  if (phase.period <= period_ || windows_.at(now - kLastWrites).period != phase.period) return;
-  const auto parity = static_cast<std::size_t>((phase.period - 1) & 1);
+  const std::int64_t current = phase(now).period;
+  if (current <= period_ || phase(now - kLastWrites).period != current) return;
+  const auto parity = static_cast<std::size_t>((current - 1) & 1);
   const Impact::Block off = take_block(parity, 0);
   impact_.add_period(take_block(parity, 1), off);
-  period_ = phase.period;
+  period_ = current;
   Seen all = total(&HealthFigures::impact, 0);
   all.latency.add(total(&HealthFigures::impact, 1).latency);
   if (all.latency.count() < kEnoughToKnowSlow) return;

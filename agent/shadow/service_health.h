@@ -25,7 +25,7 @@ class ServiceHealth {
                 Time started);
 
   // Any thread.
-  OffWindows::Phase phase(Time now) const { return windows_.at(now); }
+  OffWindows::Phase phase(Time now) const;
   // Of the requests, 0 to 1: what the guard lets through.
   double share() const { return share_.load(std::memory_order_relaxed); }
   bool admits(http::ExchangeId id) const;
@@ -35,28 +35,40 @@ class ServiceHealth {
 
   // One thread, about every 100 ms.
   void decide(Time now);
+  // The same thread: another `guard` or `impact`. A guard that was off begins anew, and lets
+  // everything through while it is off; other windows begin after their delay.
+  void set(const DispatchOptions& dispatch, Time now);
   ImpactReport impact() const;
 
  private:
   using Sides = std::array<HealthFigures::Tally, 2> HealthFigures::*;
+  struct Windows {
+    ImpactOptions options;
+    OffWindows in;
+    Time since;  // before, others held
+  };
 
   Seen total(Sides of, std::size_t side) const;
   Seen fresh(std::size_t side);
   void close_period(Time now);
   Impact::Block take_block(std::size_t parity, std::size_t side);
+  void begin_guard();
+  void begin_windows(const ImpactOptions& options, Time now);
 
-  bool guarded_;
-  OffWindows windows_;
+  const std::uint64_t seed_;
+  std::vector<std::unique_ptr<const Windows>> all_windows_;  // a shard may still read earlier ones
+  std::atomic<const Windows*> windows_{nullptr};
   std::vector<std::unique_ptr<HealthFigures>> shards_;  // each is written by its own thread
   std::atomic<double> share_{1};
   std::atomic<std::int64_t> slow_micros_;  // what takes longer is slow, whatever it takes
 
   // Of the deciding thread.
+  bool guarded_;
   Guard guard_;
   Impact impact_;
   std::array<std::array<std::uint64_t, LatencyHistogram::kBuckets + 1>, 2> told_{};
   std::array<std::array<Impact::Block, 2>, 2> closed_{};
-  std::int64_t period_;  // the oldest that is not closed
+  std::int64_t period_ = 0;  // the oldest that is not closed
 };
 
 }  // namespace shadowtap::shadow

@@ -11,7 +11,8 @@ constexpr std::int64_t kBurstNs = 250'000'000;
 
 void SharedLimits::set(const GlobalLimits& limits) {
   max_in_flight_ = static_cast<std::int64_t>(limits.max_in_flight);
-  interval_ns_ = limits.rate > 0 ? static_cast<std::int64_t>(1e9 / limits.rate) : 0;
+  const std::int64_t interval = limits.rate > 0 ? static_cast<std::int64_t>(1e9 / limits.rate) : 0;
+  if (interval_ns_.exchange(interval) != interval) next_free_ns_ = 0;
 }
 
 bool SharedLimits::enter() {

@@ -14,7 +14,8 @@ class SharedLimits {
  public:
   explicit SharedLimits(const GlobalLimits& limits) { set(limits); }
 
-  // May be called at any time.
+  // May be called at any time. Another rate holds at once, whatever the old one has handed out
+  // in advance.
   void set(const GlobalLimits& limits);
 
   // A place for one request in flight; give it back with leave().

@@ -59,7 +59,7 @@ function targetPanel(service) {
       : h('p', null, 'None: observing only, nothing leaves this host.'),
     h('p', {class: 'dim'}, `sampling ${service.effective_sample} %`,
       service.sending_expired && ', sending has expired', '; port ', service.ports.join(', '),
-      at.length ? ` on ${at.join(', ')} (${by.join(', ')})` : ', attached to no interface yet',
+      at.length ? ` on ${at.join(', ')} (${by.join(', ')})` : ', attached to no interface',
       hidden.length ? `; ${hidden.join(', ')}` : ''));
 }
 

@@ -1,4 +1,5 @@
-# Debian packages that we build on. deploy/packages.txt names them.
+# Debian packages that we build on. deploy/packages-build.txt names them, and
+# deploy/packages-test.txt what the tests need besides.
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS system json)
 find_package(OpenSSL REQUIRED)
@@ -32,7 +33,7 @@ set_target_properties(llhttp PROPERTIES UNITY_BUILD OFF)
 # Asio once, compiled: a coroutine file then takes half the time to build.
 add_library(asio STATIC ${PROJECT_SOURCE_DIR}/agent/base/asio.cpp)
 target_compile_definitions(asio PUBLIC
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_DATE_TIME)
 target_link_libraries(asio
   PUBLIC Boost::headers Boost::system OpenSSL::SSL OpenSSL::Crypto Threads::Threads
   PRIVATE shadowtap_options)

@@ -75,16 +75,18 @@ class ConfinedTest(unittest.TestCase):
             return service["compared"] == 20
 
         until(compared, f"20 comparisons: {process.errors()}")
-        status = (self.lab.service.run("cat", f"/proc/{self.agent_pid(process)}/status").stdout).decode()
-        self.assertEqual(int(re.search(r"CapEff:\s*(\w+)", status)[1], 16) & ~(1 << 12), 0)  # CAP_NET_ADMIN may stay
-        self.assertIn("NoNewPrivs:\t1", status)
+        self.check_rights(process)
         process.stop()
         self.assertEqual(process.process.returncode, 0, process.errors())
         self.assertTrue(list(self.data.iterdir()))
 
-    @staticmethod
-    def agent_pid(process):
-        return process.pid  # every step before it was an exec
+    def check_rights(self, process):
+        """Of each thread: capabilities are a thread's. Every step before it was an exec."""
+        for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+            status = (task / "status").read_text()
+            left = int(re.search(r"CapEff:\s*(\w+)", status)[1], 16)
+            self.assertEqual(left & ~(1 << 12), 0, status)  # CAP_NET_ADMIN may stay
+            self.assertIn("NoNewPrivs:\t1", status)
 
     def test_as_the_daemonset_runs_it(self):
         self.check(self.run_with(of_the_daemonset()))
@@ -93,6 +95,31 @@ class ConfinedTest(unittest.TestCase):
         self.data.chmod(0o777)
         self.lab.directory.chmod(0o755)
         self.check(self.run_with(of_the_unit(), "--reuid=65534", "--regid=65534", "--clear-groups"))
+
+    def test_beside_a_pods_namespace_and_for_a_person_behind_sudo(self):
+        """The agent is outside, and writes its report into a directory that is not root's."""
+        home = self.lab.directory / "home"
+        home.mkdir()
+        os.chown(home, 65534, 65534)
+        home.chmod(0o755)
+        outside = self.lab.target
+        process = outside.start(
+            BINARY, "run", "--port", "8080", "--netns", self.lab.service.netns, "--guard", "off", "--candidate",
+            f"http://{Lab.TARGET}:8080", "--report", home / "report.json", "--exit-verdict", name="agent")
+        rest = Rest(outside)
+        until(lambda: "serving on" in process.output(), f"start: {process.errors()}")
+        self.assertIn("watching ", process.output())
+        self.lab.client.run("curl", "-sS", "-o", "/dev/null", *[f"http://{Lab.SERVICE}:8080/x"] * 20)
+
+        def compared():
+            (service,) = rest.get("/api/v1/coverage").json["services"]
+            return service["compared"] == 20
+
+        until(compared, f"20 comparisons: {process.errors()}")
+        self.check_rights(process)
+        process.stop()
+        self.assertEqual(process.process.returncode, 3, process.errors())  # too few for a verdict
+        self.assertIn("inconclusive", (home / "report.json").read_text())
 
     def test_the_units_filter_lets_every_system_call_pass(self):
         for program in ("strace", "systemd-analyze"):

@@ -80,7 +80,7 @@ class RunTest(unittest.TestCase):
     def test_large_bodies_cross_veth_with_gso_whole(self):
         service = self.service.nginx(8080, "", "service")
         candidate = self.target.nginx(8080, "", "candidate")
-        sizes = {"medium": 65536, "large": 1 << 20}
+        sizes = {"medium": 65536, "large": 1 << 20, "larger": 3 << 20, "cut": 12 << 20}
         for name, size in sizes.items():
             body = bytes((i * 31 + i // 251) % 251 for i in range(size))
             (service.directory / name).write_bytes(body)
@@ -90,13 +90,13 @@ class RunTest(unittest.TestCase):
         (service.directory / "changed").write_bytes(changed)
         (candidate.directory / "changed").write_bytes((candidate.directory / "medium").read_bytes())
         agent = self.agent("--ignore", "headers.last-modified", "--ignore", "headers.etag")
-        for path in ("/medium", "/large", "/changed"):
+        for path in ("/medium", "/large", "/larger", "/cut", "/changed"):
             self.get(path, 3)
-        ledger = agent.settled(9)
-        self.assertEqual(ledger["compared"], 9, agent.coverage())
+        ledger = agent.settled(15)
+        self.assertEqual(ledger["compared"], 15, agent.coverage())
         by_route = outcomes(agent)
-        self.assertEqual({"match": 3}, by_route["/medium"])
-        self.assertEqual({"match": 3}, by_route["/large"])
+        for path in ("/medium", "/large", "/larger", "/cut"):  # the last is beyond what is kept
+            self.assertEqual({"match": 3}, by_route[path], path)
         (row, *_) = agent.get("/api/v1/diffs?limit=10")["diffs"]
         self.assertEqual(("byte 40000", "binary"), (row["differences"][0]["path"], row["differences"][0]["kind"]))
 

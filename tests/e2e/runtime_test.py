@@ -2,10 +2,11 @@
 
 import json
 import signal
+import subprocess
 import time
 import unittest
 
-from harness import Agent, Lab, until
+from harness import BINARY, Agent, Lab, until
 
 SAME = "location / { return 200 '{\"a\":1}'; }"
 OTHER = "location / { return 200 '{\"a\":2}'; }"
@@ -17,21 +18,23 @@ class RuntimeTest(unittest.TestCase):
         self.lab = Lab().__enter__()
         self.addCleanup(self.lab.__exit__)
         self.service, self.target = self.lab.service, self.lab.target
-        self.service.nginx(8080, SAME, "service")
+        self.original = self.service.nginx(8080, SAME, "service")
         self.data = self.lab.directory / "data"
         self.data.mkdir()
         self.config = self.lab.directory / "shadowtap.yaml"
         self.write_config(sample=100)
 
-    def write_config(self, sample):
+    def write_config(self, sample=100, of_agent="", of_service="", of_candidate=""):
         self.config.write_text(f"""
 data_dir: {self.data}
+{of_agent}
 services:
   - name: orders
     ports: [8080]
     targets:
-      candidate: {{ url: "http://{Lab.TARGET}:8080" }}
+      candidate: {{ url: "http://{Lab.TARGET}:8080"{of_candidate} }}
     select: {{ sample: {sample} }}
+    {of_service}
 """)
 
     def agent(self, name="agent"):
@@ -48,6 +51,14 @@ services:
         text = self.service.curl("-w", "\n%{http_code}", *args)
         body, _, status = text.rpartition("\n")
         return int(status), json.loads(body) if body.strip() else None
+
+    def hup(self, agent, **config):
+        self.write_config(**config)
+        agent.process.process.send_signal(signal.SIGHUP)
+
+    def one_more(self, agent):
+        self.get(1)
+        return agent.settled(1)
 
     def outcomes(self, agent):
         rows = agent.get("/api/v1/endpoints")["endpoints"]
@@ -114,6 +125,81 @@ services:
         until(lambda: "shadowtap_config_reload_success 0" in agent.text("/metrics"), "the metric says so")
         self.get(2)
         self.assertEqual(agent.settled(7)["skipped"], {"sampled": 7})
+
+    def test_limits_and_expiry_of_the_file_hold_at_once_and_the_rest_is_named(self):
+        self.target.nginx(8080, SAME, "candidate")
+        agent = self.agent()
+        self.assertEqual(self.one_more(agent)["refused"], {})
+        self.hup(agent, of_agent="limits: { rate: 0.001/s }", of_service="order: none")
+        until(lambda: self.one_more(agent)["refused"].get("rate"), "the new rate holds")
+        until(lambda: "services.orders.order has changed and will hold from the next start"
+              in agent.process.errors(), "what needs a restart is named")
+        self.assertNotIn("limits", agent.process.errors())
+        compared = agent.ledger()["compared"]
+        self.hup(agent)
+        until(lambda: self.one_more(agent)["compared"] > compared, "and the old one again")
+        expired = lambda: agent.get("/api/v1/status")["services"][0]["sending_expired"]
+        self.hup(agent, of_service="expires: 1ms")
+        until(expired, "sending has ended")
+        until(lambda: self.one_more(agent)["skipped"].get("paused"), "nothing is sent")
+        compared = agent.ledger()["compared"]
+        self.hup(agent, of_service="expires: 1h")
+        until(lambda: not expired(), "sending goes on")
+        until(lambda: self.one_more(agent)["compared"] > compared, "and is compared")
+        self.assertIn("shadowtap_config_reload_success 1", agent.text("/metrics"))
+
+    def test_a_target_that_has_expired_comes_back_only_by_an_edit_of_it(self):
+        self.target.nginx(8080, SAME, "candidate")
+        self.write_config(of_candidate=", expires: 1s")
+        agent = self.agent()
+        there = lambda: self.call("GET", "/services/orders/targets/candidate")[0] == 200
+        until(lambda: not there(), "the candidate has expired")
+        self.hup(agent, sample=50, of_candidate=", expires: 1s")
+        until(lambda: self.call("GET", "/services/orders/sampling")[1]["sample"] == 50, "the file was read again")
+        self.assertFalse(there())
+        self.hup(agent, of_candidate=", expires: 1h")
+        until(there, "the candidate is back")
+        until(lambda: self.one_more(agent)["compared"], "and is asked")
+
+    def test_without_a_token_no_call_has_the_agent_read_files_for_it(self):
+        agent = self.agent()
+        elsewhere = f"http://{Lab.TARGET}:8081"
+        for body in ({"url": elsewhere, "headers": {"from_file": {"X-Key": "/etc/shadow"}}},
+                     {"url": elsewhere, "headers": {"from_environment": {"X-Key": "PATH"}}},
+                     {"url": "unix:/run/docker.sock"}):
+            status, problem = self.call("PUT", "/services/orders/targets/mirror", body)
+            self.assertEqual(status, 403, problem)
+            self.assertIn("set api.token_file or api.unix_socket", problem["detail"])
+        roles = lambda: [t["role"] for t in agent.get("/api/v1/status")["services"][0]["targets"]]
+        until(lambda: roles() == ["candidate"], "nothing was added")
+
+    def test_what_the_start_would_refuse_is_a_configuration_error(self):
+        many = "services:\n" + "".join(f"- {{ name: s{n}, ports: [{n}] }}\n" for n in range(1, 66))
+        one = "services:\n- { name: a, ports: [8080] }\n"
+        for text, place in ((one + "capture: { ring: 64KiB }\n", ":3:18: ring: "),
+                            (one + "listen: host.name:9900\n", ":3:9: listen: "),
+                            (one + "metrics_listen: node-1:9901\n", ":3:17: metrics_listen: "),
+                            (many, ":66:3: services: ")):
+            self.config.write_text(text)
+            for more in ([], ["--check-config"]):
+                done = self.service.run(BINARY, "run", "--config", self.config, *more, check=False)
+                self.assertEqual(done.returncode, 2, (text[:80], done.stderr))
+                self.assertIn(place, done.stderr.decode())
+
+    def test_detach_looks_into_the_namespace_it_is_told(self):
+        def detach(*args):
+            done = subprocess.run([BINARY, "detach", *args], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+
+        self.write_config(of_agent="capture: { force_clsact: true }")
+        agent = self.agent()
+        agent.process.stop(signal.SIGKILL)
+        self.assertIn("would remove filter", detach("--netns", self.service.netns, "--dry-run"))
+        process = str(self.original.pid)
+        self.assertIn("removed filter", detach("--pid", process))
+        self.assertEqual(detach("--netns", f"/run/netns/{self.service.netns}"),
+                         f"nothing of ours is attached by clsact in /run/netns/{self.service.netns}\n")
 
     def test_a_rule_ends_at_its_time(self):
         self.target.nginx(8080, OTHER, "candidate")

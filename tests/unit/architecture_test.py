@@ -7,7 +7,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(".")
-SHARD = {"shard", "compare_stage", "compare_worker", "exchange_table", "ledger"}
+SHARD = {"shard", "shard_loop", "compare_stage", "compare_worker", "exchange_table", "ledger"}
 # What config may include of areas that it may not include otherwise.
 OPTIONS = {"agent/capture/tap.h", "agent/results/results.h", "agent/shadow/options.h",
            "diff/rules.h"}

@@ -2,6 +2,8 @@
 // the whole section; what the body leaves out gets its default.
 #include "agent/api/edits.h"
 
+#include <system_error>
+
 #include "agent/api/calls/calls.h"
 #include "agent/api/json.h"
 #include "agent/api/problem.h"
@@ -64,6 +66,9 @@ Response write(const Backend& backend, const Section& section, const Request& re
   if (error) return problem(400, "the body is not JSON: " + error.message());
   if (!body.is_object()) return problem(422, "the body must be a JSON object");
   const auto written = backend.edits->write(section.service, section.name, request.body);
+  if (!written && written.error().code == std::errc::operation_not_permitted) {
+    return problem(403, written.error().context, "api_not_protected");
+  }
   if (!written) return problem(422, written.error().message());
   return read(backend, section);
 }

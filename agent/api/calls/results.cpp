@@ -1,4 +1,5 @@
 // What came out: endpoints, their fields, single diffs; and forgetting all of it.
+#include <algorithm>
 #include <array>
 
 #include "agent/api/calls/calls.h"
@@ -6,6 +7,7 @@
 #include "agent/api/problem.h"
 #include "agent/api/query.h"
 #include "agent/api/shapes.h"
+#include "agent/base/ascii.h"
 
 namespace shadowtap::api {
 namespace {
@@ -53,6 +55,11 @@ Response fields(const Backend& backend, const Request& request) {
   return list_response("fields", std::move(rows), page->next);
 }
 
+// A diff's id, which is 16 hexadecimal digits; whether it is still kept does not matter.
+bool may_be_diff_cursor(const std::string& cursor) {
+  return cursor.empty() || (cursor.size() == 16 && std::all_of(cursor.begin(), cursor.end(), is_hex));
+}
+
 Response diffs(const Backend& backend, const Request& request) {
   Query query(request);
   results::DiffQuery wanted;
@@ -65,6 +72,9 @@ Response diffs(const Backend& backend, const Request& request) {
   wanted.cursor = query.text("cursor");
   wanted.limit = query.limit();
   if (auto problem = query.problem()) return *problem;
+  if (!may_be_diff_cursor(wanted.cursor)) {
+    return problem(400, "query parameter 'cursor' must be `next` of the page before");
+  }
   if (auto problem = unknown_service(backend, wanted.service)) return *problem;
   const auto page = backend.results.diffs(wanted);
   json::array rows;

@@ -93,6 +93,9 @@ Response status(const Backend& backend, const Request& request) {
   out["services"] = std::move(services);
   out["coverage"] = coverage_json(backend.control);
   out["sources"] = sources_json(sources);
+  json::array pending;
+  for (const std::string& key : backend.control.pending_restart()) pending.push_back(shown(key));
+  out["pending_restart"] = std::move(pending);
   return json_response(out);
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/http/hasher.h"
 #include "agent/ledger.h"
 
 namespace shadowtap {
@@ -65,19 +66,55 @@ TEST(CompareStage, TheSecondarySpeaksOnlyWhenBothWereSentTogether) {
   }
 }
 
-TEST(CompareStage, BodiesBeyondTheKeptLimitDifferByTheirHash) {
-  for (const bool same : {true, false}) {
-    CompareJob made = job(response(200, "kept"), response(200, "kept"));
-    for (http::Body* body : {&made.exchange.original->body, &made.candidate.response.body}) {
-      body->size = 1000;
-      body->sha256.emplace();
-    }
-    if (!same) made.candidate.response.body.sha256->back() = 1;
-    const auto comparison = compare_exchange(std::move(made), *rules());
-    EXPECT_EQ(compared(comparison).candidate.equal, same);
-    if (same) continue;
-    EXPECT_EQ(compared(comparison).candidate.all.back().kind, diff::Kind::kBinary);
+// Cut as a parser cuts them: hashed only then.
+http::Body kept_of(const std::string& bytes, std::size_t limit) {
+  http::Body body{bytes.substr(0, limit), bytes.size(), {}};
+  if (bytes.size() > limit) body.sha256 = http::sha256(bytes);
+  return body;
+}
+
+CompareJob job_of_cut(const char* type, const std::string& original, const std::string& candidate) {
+  CompareJob made = job(response(200, ""), response(200, ""));
+  made.exchange.original->body = kept_of(original, 10);
+  made.candidate.response.body = kept_of(candidate, 20);
+  for (http::Response* one : {&*made.exchange.original, &made.candidate.response}) {
+    one->headers = {};
+    one->headers.append("Content-Type", type);
   }
+  return made;
+}
+
+TEST(CompareStage, ABodyBeyondTheKeptLimitIsEqualByLengthAndHash) {
+  // Cut on one side only, and on both, at different places.
+  for (const std::size_t size : {15, 30}) {
+    const std::string body(size, 'x');
+    const auto comparison = compare_exchange(job_of_cut("application/json", body, body), *rules());
+    EXPECT_TRUE(compared(comparison).candidate.equal) << size;
+    EXPECT_TRUE(compared(comparison).candidate.all.empty()) << size;
+  }
+}
+
+TEST(CompareStage, WhereItIsAnotherOneNothingIsSaidThatIsNotKnown) {
+  for (const auto& [type, size] : {std::pair{"application/json", 30}, std::pair{"text/plain", 31}, std::pair{"image/png", 30}}) {
+    const std::string other = std::string(static_cast<std::size_t>(size - 1), 'x') + "y";
+    const auto comparison = compare_exchange(job_of_cut(type, std::string(30, 'x'), other), *rules());
+    if (std::string(type) == "image/png") {
+      ASSERT_EQ(compared(comparison).candidate.all.size(), 1U);
+      EXPECT_EQ(compared(comparison).candidate.all[0].kind, diff::Kind::kBinary);
+      continue;
+    }
+    ASSERT_TRUE(std::holds_alternative<http::NotComparable>(comparison.ending)) << type;
+    EXPECT_EQ(std::get<http::NotComparable>(comparison.ending), http::NotComparable::kBodyCut);
+  }
+}
+
+TEST(CompareStage, AnotherStatusIsFoundBesideABodyThatWasCut) {
+  CompareJob made = job_of_cut("application/json", std::string(30, 'x'), R"({"error":1})");
+  made.candidate.response.status = 500;
+  const auto comparison = compare_exchange(std::move(made), *rules());
+  ASSERT_EQ(compared(comparison).candidate.all.size(), 1U);
+  EXPECT_EQ(compared(comparison).candidate.all[0].kind, diff::Kind::kStatus);
+  EXPECT_FALSE(compared(comparison).candidate.notes.empty());
 }
 
 TEST(CompareStage, RulesOfARouteHoldThereOnly) {

@@ -29,5 +29,12 @@ TEST(Narration, SaysMethodsShareTargetsAndCredentials) {
             "captured");
 }
 
+TEST(Narration, NamesTheFirstFewInterfaces) {
+  EXPECT_EQ(what_is_watched({"eth0", "lo"}, true), "watching eth0, lo, and what comes later");
+  EXPECT_EQ(what_is_watched({"tun0"}, false), "watching tun0");
+  EXPECT_EQ(what_is_watched(std::vector<std::string>(10, "v"), false),
+            "watching v, v, v, v, v, v, v, v and 2 more");
+}
+
 }  // namespace
 }  // namespace shadowtap

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "agent/files/gor_reader.h"
 #include "tests/support/recorder.h"
@@ -13,7 +14,10 @@
 namespace shadowtap {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 namespace fs = std::filesystem;
 
 class RecordingFile : public ::testing::Test {
@@ -93,6 +97,25 @@ TEST_F(RecordingFile, AnAnswerThatIsLostLeavesTheRequest) {
   EXPECT_EQ(recording.incomplete(), 1U);
   EXPECT_EQ(recording.shed(), 0U);
   EXPECT_THAT(written(), ElementsAre("POST /7 lost: no response recorded"));
+}
+
+TEST_F(RecordingFile, WhatCannotBeDecodedIsNotWrittenAsItIs) {
+  const results::Redactor redactor{results::RedactionOptions{}};
+  Recording recording(*writer_, &redactor);
+  http::ExchangeId id = 0;
+  for (const char* coding : {"compress", "gzip"}) {  // one that nobody knows, one that it is not
+    http::Exchange exchange = request(++id);
+    exchange.request.headers.append("Content-Encoding", coding);
+    exchange.request.body.bytes = "password=hunter2";
+    exchange.request.body.size = exchange.request.body.bytes.size();
+    recording.opened(std::move(exchange));
+    recording.completed(id, answer(), {}, {});
+  }
+  ASSERT_TRUE(writer_->close());
+  std::ifstream file(path_);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_THAT(text, AllOf(HasSubstr("POST /1"), HasSubstr("POST /2"), HasSubstr("(16 bytes that cannot be read)"),
+                          Not(HasSubstr("hunter2"))));
 }
 
 }  // namespace

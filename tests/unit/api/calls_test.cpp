@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <sstream>
 
 #include "tests/unit/api/fakes.h"
@@ -135,6 +136,11 @@ TEST_F(CallsTest, DiffsPassTheirFiltersOn) {
   EXPECT_EQ(body.at("diffs").at(0).at("uri").as_string(), "/orders/1?q=\xef\xbf\xbd");
 }
 
+TEST_F(CallsTest, ACursorNeedNotBelongToADiffThatIsStillThere) {
+  EXPECT_EQ(call("GET", "/api/v1/diffs?cursor=0006f1c300000400").status, 200u);
+  EXPECT_EQ(results.last_query.cursor, "0006f1c300000400");
+}
+
 TEST_F(CallsTest, OneDiffShowsEveryMessageThatIsThere) {
   const auto body = get("/api/v1/diffs/d1");
   EXPECT_EQ(body.at("original").at("status").as_int64(), 200);
@@ -156,6 +162,9 @@ TEST_F(CallsTest, WrongParametersSayWhatWouldBeRight) {
            {"/api/v1/diffs?limit=5&limit=6", 400, "given twice"},
            {"/api/v1/diffs?kind=valeu", 400, "did you mean 'value'"},
            {"/api/v1/diffs?since=yesterday", 400, "a duration"},
+           {"/api/v1/diffs?cursor=garbage", 400, "'cursor' must be `next`"},
+           {"/api/v1/diffs?cursor=5f1c3", 400, "'cursor' must be `next`"},
+           {"/api/v1/diffs?cursor=0006f1c30000040g", 400, "'cursor' must be `next`"},
            {"/api/v1/verdict?max_mismatch_ratio=2", 400, "from 0 to 1"},
            {"/api/v1/verdict?max_mismatch_ratio=nan", 400, "from 0 to 1"},
            {"/api/v1/verdict?min_compared=-1", 400, "whole number"},
@@ -279,21 +288,58 @@ TEST_F(CallsTest, AReplayThatCannotBeSaysWhy) {
   EXPECT_EQ(boost::json::parse(refused.body).at("code").as_string(), "not_sent");
 }
 
-TEST_F(CallsTest, EventsTellEachThingOnce) {
-  results.row.time = backend.now() + std::chrono::seconds(1);
-  Request request;
-  ASSERT_TRUE(request.set_target("/api/v1/events?service=orders"));
-  const Response response = router.handle(request);
-  ASSERT_TRUE(response.events);
-  const std::string first = response.events();
-  EXPECT_NE(first.find("event: comparison\ndata: {\"id\":\"d1\""), std::string::npos) << first;
+class EventsTest : public CallsTest {
+ protected:
+  // What a new reader of all services gets at each look.
+  std::function<std::string()> listen(const std::string& target = "/api/v1/events") {
+    Request request;
+    EXPECT_TRUE(request.set_target(target));
+    return router.handle(request).events;
+  }
+  static bool tells(const std::string& text, const std::string& id) {
+    return text.find("event: comparison\ndata: {\"id\":\"" + id + "\"") != std::string::npos;
+  }
+};
+
+TEST_F(EventsTest, TellEachThingOnce) {
+  const auto look = listen("/api/v1/events?service=orders");
+  ASSERT_TRUE(look);
+  results.row.id = "d2";
+  const std::string first = look();
+  EXPECT_TRUE(tells(first, "d2")) << first;
+  EXPECT_FALSE(tells(first, "d1")) << "kept before anybody listened";
   EXPECT_NE(first.find("event: target\n"), std::string::npos);
   EXPECT_NE(first.find("event: coverage\n"), std::string::npos);
-  EXPECT_EQ(response.events(), "");
+  EXPECT_EQ(look(), "");
   control.services_[0].targets[0].state = shadow::TargetState::kOpen;
-  EXPECT_TRUE(response.events().starts_with("event: target\n"));
+  EXPECT_TRUE(look().starts_with("event: target\n"));
+  results.row.id = "d3";
+  EXPECT_TRUE(tells(look(), "d3"));
+  results.row.id = "d2";  // d3 is no longer kept
+  EXPECT_EQ(look(), "");
+}
+
+TEST_F(EventsTest, TellOfASlowExchangeThatComesAfterYoungerOnes) {
+  const auto look = listen();
   results.row.id = "d2";
-  EXPECT_TRUE(response.events().starts_with("event: comparison\ndata: {\"id\":\"d2\""));
+  results.row.time = backend.now() + std::chrono::seconds(5);
+  EXPECT_TRUE(tells(look(), "d2"));
+  results.row.id = "d3";
+  results.row.time -= std::chrono::seconds(4);
+  EXPECT_TRUE(tells(look(), "d3"));
+}
+
+TEST_F(EventsTest, TellOfEachServiceByItsOwnNumbers) {
+  ServiceStatus users;
+  users.name = "users";
+  control.services_.push_back(users);
+  const auto look = listen();
+  results.row.id = "d8";
+  EXPECT_TRUE(tells(look(), "d8"));
+  results.row.service = "users";
+  results.row.id = "d5";
+  EXPECT_TRUE(tells(look(), "d5"));
+  EXPECT_EQ(look(), "");
 }
 
 TEST_F(CallsTest, EveryCallSurvivesHostileInput) {

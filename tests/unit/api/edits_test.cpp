@@ -1,6 +1,8 @@
 // Run-time edits against the real configuration reader.
 #include <gtest/gtest.h>
 
+#include <system_error>
+
 #include "agent/edits/config_edits.h"
 #include "tests/unit/api/fakes.h"
 
@@ -44,9 +46,27 @@ class EditsTest : public ::testing::Test {
     const auto written = edits_.write("orders", section, json);
     return written ? "written" : written.error().message();
   }
+  // Whether the call is one that this API's callers may not make; nothing was changed then.
+  bool forbidden(const std::string& section, const std::string& json) {
+    const std::size_t before = control_.put.size();
+    const auto written = edits_.write("orders", section, json);
+    if (written) return false;
+    EXPECT_EQ(control_.put.size(), before);
+    return written.error().code == std::errc::operation_not_permitted;
+  }
   config::Config config_;
+  config::Config said_;
   KeepingControl control_{config_};
-  ConfigEdits edits_{config_, control_};
+  ConfigEdits edits_{config_, said_, control_};
+};
+
+// What only the agent may read or reach, each in a body of its own.
+constexpr const char* kReaching[] = {
+    R"({"url": "unix:/run/docker.sock"})",
+    R"({"url": "http://10.0.0.7", "headers": {"from_file": {"X-Key": "/etc/shadow"}}})",
+    R"({"url": "http://10.0.0.7", "headers": {"from_environment": {"X-Key": "TOKEN"}}})",
+    R"({"url": "https://10.0.0.7", "tls": {"ca_file": "/etc/shadow"}})",
+    R"({"url": "https://10.0.0.7", "tls": {"certificate_file": "/c", "key_file": "/k"}})",
 };
 
 TEST_F(EditsTest, SamplingGoesInAndComesOut) {
@@ -85,6 +105,58 @@ TEST_F(EditsTest, SecretsAreNeitherShownNorOverwrittenByTheirStars) {
   if (text->find("***") != std::string::npos) {
     EXPECT_NE(refused("candidate", *text).find("*** stands for"), std::string::npos);
   }
+}
+
+TEST_F(EditsTest, WithoutATokenACallDoesNotHaveTheAgentReadForIt) {
+  for (const char* body : kReaching) {
+    for (const char* section : {"candidate", "secondary", "mirror:m"}) {
+      EXPECT_TRUE(forbidden(section, body)) << section << " " << body;
+    }
+  }
+  const std::string why = refused("mirror:m", kReaching[1]);
+  EXPECT_NE(why.find("headers.from_file: "), std::string::npos) << why;
+  EXPECT_NE(why.find("set api.token_file or api.unix_socket"), std::string::npos) << why;
+  EXPECT_FALSE(forbidden("mirror:m", R"({"url": "https://10.0.0.7", "headers": {"set": {"X-A": "b"}}})"));
+  EXPECT_EQ(control_.put.size(), 1u);
+}
+
+TEST_F(EditsTest, AProtectedApiMayBeToldAll) {
+  for (void (*protect)(config::ApiOptions&) : {
+           +[](config::ApiOptions& api) { api.token_file = "/etc/token"; },
+           +[](config::ApiOptions& api) { api.unix_socket = "/run/api.sock"; },
+           +[](config::ApiOptions& api) { api.listen = "unix:/run/api.sock"; }}) {
+    config_.api = {};
+    protect(config_.api);
+    for (const char* body : kReaching) EXPECT_EQ(refused("mirror:m", body), "written") << body;
+  }
+}
+
+TEST_F(EditsTest, WhatATargetIsToldAlreadyMayStayWhileItsUrlDoes) {
+  shadow::TargetOptions& candidate = *config_.services[0].candidate;
+  candidate.secret_headers = {{"X-Key", "/etc/key", ""}};
+  const auto with = [](const std::string& url, const std::string& file) {
+    return R"({"timeout": "9s", "url": ")" + url + R"(", "headers": {"from_file": {"X-Key": ")" + file + R"("}}})";
+  };
+  EXPECT_FALSE(forbidden("candidate", with(candidate.url, "/etc/key")));
+  EXPECT_EQ(control_.put.size(), 1u);
+  EXPECT_TRUE(forbidden("candidate", with(candidate.url, "/etc/shadow")));
+  EXPECT_TRUE(forbidden("candidate", with("http://10.6.6.6:80", "/etc/key"))) << "it would be sent elsewhere";
+  EXPECT_TRUE(forbidden("mirror:m", with(candidate.url, "/etc/key"))) << "told to another target";
+}
+
+TEST_F(EditsTest, WhatTheFileSaysOfARemovedTargetMayBePutAgain) {
+  said_ = config_;
+  said_.services[0].candidate->url = "unix:/run/next.sock";
+  config_.services[0].candidate.reset();
+  EXPECT_EQ(refused("candidate", R"({"url": "unix:/run/next.sock"})"), "written");
+  EXPECT_TRUE(forbidden("candidate", R"({"url": "unix:/run/docker.sock"})"));
+}
+
+TEST_F(EditsTest, AMistypedHeaderDoesNotShowItsValue) {
+  const std::string why =
+      refused("candidate", R"({"url": "http://x", "headers": {"set": {"Authorization ": "Bearer s3cret"}}})");
+  EXPECT_NE(why.find("'Authorization…' is not a header"), std::string::npos) << why;
+  EXPECT_EQ(why.find("s3cret"), std::string::npos) << why;
 }
 
 TEST_F(EditsTest, TargetsGetTheirRole) {

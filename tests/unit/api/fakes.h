@@ -98,6 +98,7 @@ class FakeResults : public results::Results {
   }
   results::Page<results::DiffRow> diffs(const results::DiffQuery& query) const override {
     last_query = query;
+    if (!query.service.empty() && query.service != row.service) return {};
     return {{row}, ""};
   }
   std::optional<results::DiffDetail> diff(const std::string& id) const override {
@@ -135,7 +136,7 @@ class FakeResults : public results::Results {
     forgotten.insert(service);
     return true;
   }
-  void set_ignored(const std::string&, const std::vector<std::string>&) override {}
+  void set_secondary(const std::string&, bool) override {}
   void set_rules(const std::string&, const diff::Rules&) override {}
   void set_epoch(const std::string&, const std::string&) override {}
   std::vector<results::RouteMetrics> metrics() const override {

@@ -58,6 +58,8 @@ TEST(CommandLine, EachCommandBecomesItsStruct) {
   EXPECT_EQ(std::get<PauseCommand>(parsed({"pause", "--service", "a"})).api.service, "a");
   EXPECT_EQ(std::get<ResumeCommand>(parsed({"resume", "--api", "http://h:1"})).api.api, "http://h:1");
   EXPECT_TRUE(std::get<DetachCommand>(parsed({"detach", "--dry-run"})).dry_run);
+  EXPECT_EQ(std::get<DetachCommand>(parsed({"detach", "--netns", "blue"})).netns, "blue");
+  EXPECT_EQ(std::get<DetachCommand>(parsed({"detach", "--pid", "12"})).pid, 12);
   EXPECT_TRUE(std::get<CheckCommand>(parsed({"check", "--json"})).json);
   EXPECT_EQ(std::get<RecordCommand>(parsed({"record", "--port", "80", "--output", "f"})).output, "f");
   EXPECT_EQ(std::get<ReplayCommand>(parsed({"replay", "f.pcap", "--speed", "2"})).speed, "2");
@@ -76,6 +78,15 @@ TEST(CommandLine, HelpAndVersionAreNoMistakes) {
   for (const char* command : {"run", "demo", "report", "pause", "resume", "detach", "check",
                               "record", "replay", "compare", "verdict"}) {
     EXPECT_EQ(usage({command, "--help"}).exit_code, 0) << command;
+  }
+}
+
+TEST(CommandLine, ListensWhereTheListenerCan) {
+  for (const char* address : {"[2001:db8::1]:9901", "2001:db8::1:9901", "[::]:9901", ":9901", "*:9901",
+                              "localhost:9901", "unix:/run/m.sock"}) {
+    const Command command = parsed({"run", "--metrics-listen", address});
+    ASSERT_TRUE(std::holds_alternative<RunCommand>(command)) << address;
+    EXPECT_EQ(std::get<RunCommand>(command).metrics_listen, address);
   }
 }
 
@@ -114,6 +125,12 @@ TEST(CommandLine, EveryMistakeIsExitTwoAndNamesTheCure) {
       {{"run", "--method", "get"}, "is not 'GET'"},
       {{"run", "--method", "G T"}, "is not an HTTP method"},
       {{"run", "--set-header", "X-Env"}, "is not a header"},
+      {{"run", "--set-header", "X-Key:", "value"}, "whole header in quotes"},
+      {{"run", "--candidate", "http://u:p@h"}, "'http://***@h' has credentials in it"},
+      {{"run", "--listen", "host.name:9900"}, "is not an address to listen on"},
+      {{"detach", "--pid", "0"}, "'0' is not a number from 1"},
+      {{"detach", "--pid", "1", "--netns", "blue"}, "excludes"},
+      {{"detach", "--net", "blue"}, "did you mean '--netns'"},
       {{"run", "--set-header", "X: a\r\nY: b"}, "line break"},
       {{"run", "--interface", "eth0:laef"}, "did you mean 'leaf'"},
       {{"run", "--listen", "9900"}, "is not an address to listen on"},

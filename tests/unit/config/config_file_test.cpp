@@ -97,7 +97,7 @@ TEST(ConfigFile, EveryKeyIsReadPrintedAndReadAgain) {
 TEST(ConfigFile, SecretsAreNeverPrinted) {
   const std::string printed = print_config(load_config(kEverything).value());
   EXPECT_THAT(printed, testing::Not(HasSubstr("s3cret"))) << printed;
-  EXPECT_THAT(printed, HasSubstr("https://user:***@candidate:8443/base"));
+  EXPECT_THAT(printed, HasSubstr("Authorization: \"***\""));
   EXPECT_THAT(printed, HasSubstr("https://hooks.example/***"));
 }
 
@@ -137,6 +137,10 @@ TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
       {"services:\n- {name: a, ports: [1], order: conection}", "did you mean 'connection'"},
       {"services:\n- {name: a, ports: [1], alpha: 2}", "is not in"},
       {"capture: {ring: 100}", "power of two"},
+      {"capture: {ring: 64KiB}", "f.yaml:1:17: ring: must be a power of two from 128KiB to 2GiB"},
+      {"listen: host.name:9900", "f.yaml:1:9: listen: 'host.name:9900' is not an address to listen on"},
+      {"services:\n- {name: a, ports: [1], routes: [x]}", "'x' is not 'pattern;name'"},
+      {"services:\n- {name: a, ports: [1], targets: {candidate: {url: 'http://u@x'}}}", "has credentials in it"},
       {"capture: {mark: 0x4000}", "kube-proxy"},
       {"a: 1\n---\nb: 2", "only one document"},
       {"services:\n- {name: a, ports: [1], select: {headers: [{name: '', pattern: x}]}}", "must not be empty"},
@@ -152,6 +156,19 @@ TEST(ConfigFile, MistakesHaveTheirPlaceAndTheNearestKey) {
   for (const auto& mistake : mistakes) {
     EXPECT_THAT(complaint(mistake.text), HasSubstr(mistake.sentence)) << mistake.text;
   }
+}
+
+TEST(ConfigFile, OneAgentTapsAtMost64Services) {
+  std::string text = "services:";
+  for (int port = 1; port <= 64; ++port) {
+    text += "\n- {name: s" + std::to_string(port) + ", ports: [" + std::to_string(port) + "]}";
+  }
+  EXPECT_TRUE(parse_config(text, "f.yaml"));
+  EXPECT_THAT(complaint(text + "\n- {name: s65, ports: [65]}"), HasSubstr("f.yaml:66:3: services: "));
+}
+
+TEST(ConfigFile, AUnixSocketNeedsNoTokenWhateverListenSays) {
+  EXPECT_TRUE(parse_config("listen: 0.0.0.0:1\napi: {unix_socket: /run/s}", "f.yaml"));
 }
 
 TEST(ConfigFile, OneRunNamesEveryMistake) {

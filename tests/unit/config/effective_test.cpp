@@ -79,6 +79,30 @@ TEST(Effective, WhatCannotBeRunIsRefused) {
   EXPECT_THAT(refusal({}, flags), HasSubstr("exclude each other"));
 }
 
+TEST(Effective, ANamespaceIsGivenByNamePathOrProcess) {
+  EXPECT_EQ(namespace_of("", std::nullopt), "");
+  EXPECT_EQ(namespace_of("blue", std::nullopt), "blue");
+  EXPECT_EQ(namespace_of("", 12), "/proc/12/ns/net");
+  RunCommand flags;
+  flags.ports = {80};
+  flags.pid = 12;
+  EXPECT_EQ(apply_flags({}, flags).value().capture.netns, "/proc/12/ns/net");
+}
+
+TEST(Effective, BothFormsOfLoopbackNeedNoToken) {
+  RunCommand flags;
+  flags.ports = {80};
+  for (const char* listen : {"[::1]:1", "::1:1", "127.0.0.9:1", "localhost:1", "unix:/run/a.sock"}) {
+    flags.listen = listen;
+    EXPECT_EQ(refusal({}, flags), "was taken") << listen;
+  }
+  for (const char* listen : {"[::]:1", ":1", "*:1", "[2001:db8::1]:1", "2001:db8::1:1",
+                             "[::ffff:127.0.0.1]:1"}) {
+    flags.listen = listen;
+    EXPECT_THAT(refusal({}, flags), HasSubstr("is not loopback")) << listen;
+  }
+}
+
 TEST(Effective, OnlyATappedServiceMayNotBeItsOwnTarget) {
   RunCommand flags;
   flags.ports = {1};  // nobody listens there
@@ -103,6 +127,14 @@ TEST(Effective, AreasGetTheirParts) {
   const results::ResultsOptions results = results_options(config);
   EXPECT_EQ(results.store.data_dir, "/d");
   EXPECT_EQ(results.services.at(0).epoch, "http://c v2");
+}
+
+TEST(Effective, WhatIsSaidOfAnInterfaceHoldsBesideAServiceThatWatchesAll) {
+  const capture::TapOptions tap = tap_options(parsed(
+      "services:\n- {name: a, ports: [80], interfaces: ['tun0:leaf']}\n- {name: b, ports: [81]}"));
+  EXPECT_TRUE(tap.interfaces.empty());
+  ASSERT_EQ(tap.kinds.size(), 1u);
+  EXPECT_EQ(tap.kinds[0].kind, capture::InterfaceChoice::Kind::kLeaf);
 }
 
 }  // namespace

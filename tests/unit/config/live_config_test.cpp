@@ -5,6 +5,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
+#include <regex>
+
+#include "agent/base/text.h"
 
 namespace shadowtap::config {
 namespace {
@@ -38,24 +43,46 @@ class LiveConfigTest : public testing::Test {
 
   void start() {
     live_ = LiveConfig::open(read().value(), [this] { return read(); }).value();
-    live_->set_effects(
-        {[this](const std::string& s, const diff::Rules&) { return done("rules " + s); },
-         [this](const std::string& s, const shadow::SelectOptions& o) {
-           return done("select " + s + " " + std::to_string(static_cast<int>(o.sample)));
-         },
-         [this](const std::string& s, const shadow::TargetOptions& o) {
-           return done("target " + s + " " + o.name + " " + o.url);
-         },
-         [this](const std::string& s, shadow::Role, const std::string& n) {
-           return done("remove " + s + " " + n);
-         },
-         [this](const std::string& s, const std::string& e) { (void)done("epoch " + s + " " + e); }});
+    Effects effects{
+        [this](const std::string& s, const diff::Rules&) { return done("rules " + s); },
+        [this](const std::string& s, const shadow::SelectOptions& o) {
+          return done("select " + s + " " + std::to_string(static_cast<int>(o.sample)));
+        },
+        [this](const std::string& s, const shadow::TargetOptions& o) {
+          return done("target " + s + " " + o.name + " " + o.url);
+        },
+        [this](const std::string& s, shadow::Role, const std::string& n) {
+          return done("remove " + s + " " + n);
+        }};
+    effects.set_epoch = [this](const std::string& s, const std::string& e) {
+      done_.push_back("epoch " + s + " " + e);
+    };
+    effects.set_limits = [this](const shadow::GlobalLimits& l) {
+      done_.push_back("limits " + std::to_string(static_cast<int>(l.rate)) + " " +
+                      std::to_string(l.max_in_flight));
+    };
+    effects.set_guard = [this](const std::string& s, const shadow::DispatchOptions& o) {
+      done_.push_back("guard " + s + (o.guard ? " on " : " off ") + (o.impact.on ? "windows" : "none"));
+    };
+    effects.set_expires = [this](const std::string& s, std::optional<Duration> expires) {
+      done_.push_back("expires " + s + " " + (expires ? format_duration(*expires) : "never"));
+    };
+    live_->set_effects(std::move(effects));
   }
 
   Result<> done(const std::string& what) {
     if (refuse_) return plain_error("refused");
     done_.push_back(what);
     return {};
+  }
+
+  // As if what is kept of run time had been changed years ago.
+  void age_changes() const {
+    const std::string path = directory_ + "/overlay.json";
+    std::ifstream in(path);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::ofstream(path) << std::regex_replace(text, std::regex("\"time\":\"[^\"]*\""),
+                                              "\"time\":\"2020-01-01T00:00:00Z\"");
   }
 
   shadow::SelectOptions sampled(double percent) const {
@@ -164,11 +191,44 @@ TEST_F(LiveConfigTest, ASecretsNewFileIsPutEvenIfTheConfigurationIsTheSame) {
   EXPECT_THAT(done_, ElementsAre("target a candidate http://c"));
 }
 
-TEST_F(LiveConfigTest, WhatNeedsARestartIsLeftAloneAndNoFailure) {
-  file("sample: 100", "url: 'http://c'", "listen: 127.0.0.1:1\n");
+TEST_F(LiveConfigTest, WhatNeedsARestartIsLeftAloneNamedAndNoFailure) {
+  file("sample: 100", "url: 'http://c'", "listen: 127.0.0.1:1\n", "order: none, ");
   live_->reread();
   EXPECT_THAT(done_, IsEmpty());
   EXPECT_TRUE(live_->last_reread_succeeded());
+  EXPECT_THAT(live_->pending_restart(), ElementsAre("listen", "services.a.order"));
+  live_->reread();  // still so
+  EXPECT_THAT(live_->pending_restart(), ElementsAre("listen", "services.a.order"));
+  file("sample: 100", "url: 'http://c'");
+  live_->reread();
+  EXPECT_THAT(live_->pending_restart(), IsEmpty());
+}
+
+TEST_F(LiveConfigTest, LimitsGuardAndExpiryHoldAtOnce) {
+  file("sample: 100", "url: 'http://c'", "limits: {rate: 5/s, max_in_flight: 3}\n",
+       "guard: off, impact: {enabled: false}, expires: 1h, ");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("limits 5 3", "guard a off none", "expires a 1h"));
+  EXPECT_THAT(live_->pending_restart(), IsEmpty());
+  EXPECT_EQ(live_->running().limits.rate, 5);
+  EXPECT_FALSE(live_->running().services[0].dispatch.guard);
+  done_.clear();
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+  file("sample: 100", "url: 'http://c'");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("limits 0 0", "guard a on windows", "expires a never"));
+}
+
+TEST_F(LiveConfigTest, WhatDidNotChangeOfThemIsLeftAlone) {
+  file("sample: 100", "url: 'http://c'", "limits: {max_in_flight: 3}\n", "impact: {window: 1s}, ");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("limits 0 3", "guard a on windows"));
+  done_.clear();
+  file("sample: 100", "url: 'http://c'", "limits: {max_in_flight: 3}\n",
+       "impact: {window: 1s}, expires: 2h, ");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("expires a 2h"));
 }
 
 WallTime from_now(Duration time) {
@@ -206,6 +266,78 @@ TEST_F(LiveConfigTest, ATargetOfTheFileExpiresAnewWithEachStart) {
   EXPECT_FALSE(live_->running().services[0].candidate);
   start();
   EXPECT_TRUE(live_->running().services[0].candidate);
+}
+
+TEST_F(LiveConfigTest, AnExpiredTargetComesBackOnlyWhenTheFileSaysSomethingElseOfIt) {
+  using namespace std::chrono_literals;
+  file("sample: 100", "url: 'http://c', expires: 1h");
+  start();
+  live_->end_expired(from_now(2h));
+  done_.clear();
+  live_->reread();
+  file("sample: 50", "url: 'http://c', expires: 1h");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("select a 50"));
+  EXPECT_FALSE(live_->running().services[0].candidate);
+  done_.clear();
+  file("sample: 50", "url: 'http://c', expires: 3h");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("target a candidate http://c", "epoch a http://c"));
+  done_.clear();
+  live_->end_expired(from_now(2h));  // its three hours begin with the edit
+  EXPECT_THAT(done_, IsEmpty());
+  live_->end_expired(from_now(4h));
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("remove a candidate"));
+}
+
+TEST_F(LiveConfigTest, AnExpiredTargetThatWasTakenOutOfTheFileMayStandThereAgain) {
+  using namespace std::chrono_literals;
+  const std::string with =
+      "url: 'http://c'}, mirrors: [{name: m, url: 'http://m', expires: 1h}], secondary: {url: 'http://s'";
+  file("sample: 100", with);
+  start();
+  live_->end_expired(from_now(2h));
+  EXPECT_THAT(done_, ElementsAre("remove a m"));
+  done_.clear();
+  file("sample: 100", "url: 'http://c'}, secondary: {url: 'http://s'");
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+  file("sample: 100", with);
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("target a m http://m"));
+}
+
+TEST_F(LiveConfigTest, AnExpiredTargetThatIsPutAgainStaysOverReReads) {
+  using namespace std::chrono_literals;
+  file("sample: 100", "url: 'http://c', expires: 1h");
+  start();
+  const shadow::TargetOptions candidate = *live_->running().services[0].candidate;
+  live_->end_expired(from_now(2h));
+  ASSERT_TRUE(live_->put_target("a", candidate));
+  done_.clear();
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty());
+  EXPECT_TRUE(live_->running().services[0].candidate);
+}
+
+// Its time is not counted from an older change over REST, which would end it at once.
+TEST_F(LiveConfigTest, AnEditOfTheFileGivesATargetItsWholeTime) {
+  using namespace std::chrono_literals;
+  file("sample: 100", "url: 'http://c', expires: 1h");
+  start();
+  shadow::TargetOptions changed = *live_->running().services[0].candidate;
+  changed.timeout = 9s;
+  ASSERT_TRUE(live_->put_target("a", changed));
+  age_changes();
+  start();
+  live_->end_expired(from_now(0s));
+  EXPECT_FALSE(live_->running().services[0].candidate);
+  file("sample: 100", "url: 'http://c', expires: 2h");
+  live_->reread();
+  live_->end_expired(from_now(1h));
+  ASSERT_TRUE(live_->running().services[0].candidate);
+  EXPECT_EQ(live_->running().services[0].candidate->timeout, 9s);
 }
 
 TEST_F(LiveConfigTest, ATargetThatIsTheServiceItselfIsRefusedAtRunTimeToo) {

@@ -85,7 +85,7 @@ TEST_F(OverlayTest, TargetsComeGoAndKeepTheirCredentials) {
   shadow::TargetOptions mirror;
   mirror.role = shadow::Role::kMirror;
   mirror.name = "load";
-  mirror.url = "http://user:pw@m";
+  mirror.url = "http://m:81/base";
   mirror.set_headers = {{"Authorization", "Bearer x"}};
   Overlay overlay = open();
   ASSERT_TRUE(overlay.put_target(base, "a", mirror, WallTime()));
@@ -93,7 +93,7 @@ TEST_F(OverlayTest, TargetsComeGoAndKeepTheirCredentials) {
   const Config now = after_restart(base);
   ASSERT_EQ(now.services[0].mirrors.size(), 1u);
   EXPECT_EQ(now.services[0].mirrors[0].name, "load");
-  EXPECT_EQ(now.services[0].mirrors[0].url, "http://user:pw@m");
+  EXPECT_EQ(now.services[0].mirrors[0].url, "http://m:81/base");
   EXPECT_EQ(now.services[0].mirrors[0].set_headers.at(0).value, "Bearer x");
   EXPECT_FALSE(now.services[0].candidate);
 
@@ -164,6 +164,27 @@ TEST(Changes, SectionsAreNamedAndTheRestNeedsARestart) {
   EXPECT_THAT(sections, ElementsAre("candidate", "select"));
   EXPECT_THAT(needs_restart(from, to), ElementsAre("listen", "services.a.ports"));
   EXPECT_THAT(needs_restart(from, from), IsEmpty());
+}
+
+TEST(Changes, AServicesNameIsNotTakenForASection) {
+  Config from = file("sample: 100");
+  from.services[0].name = "a.select.b";
+  Config to = from;
+  to.services[0].ports = {81};
+  EXPECT_THAT(needs_restart(from, to), ElementsAre("services.a.select.b.ports"));
+}
+
+TEST(Changes, WhatHoldsAtOnceNeedsNoRestart) {
+  const Config from = file("sample: 100");
+  Config to = from;
+  to.limits = {5, 3};
+  to.services[0].release = "v2";
+  to.services[0].dispatch.guard = false;
+  to.services[0].dispatch.impact.on = false;
+  to.services[0].dispatch.expires = std::chrono::hours(1);
+  EXPECT_THAT(needs_restart(from, to), IsEmpty());
+  to.services[0].dispatch.order = shadow::Order::kNone;
+  EXPECT_THAT(needs_restart(from, to), ElementsAre("services.a.order"));
 }
 
 }  // namespace

@@ -81,6 +81,9 @@ TEST(OwnAddress, WhatIsElsewhereNeedsNoList) {
 TEST(OwnAddress, OnlyTheServicesOwnSocketIsItself) {
   const Endpoint wildcard = v4(0, 0, 0, 0, 8080);
   const Endpoint host = v4(10, 0, 0, 5, 0);
+  Endpoint loopback6;
+  loopback6.address[15] = 1;
+  loopback6.port = 8080;
   struct {
     const char* url;
     std::vector<Endpoint> listeners;
@@ -96,6 +99,11 @@ TEST(OwnAddress, OnlyTheServicesOwnSocketIsItself) {
       {"http://127.0.0.2:8080", {}, false},                     // will be another socket
       {"http://127.0.0.2:8080", {v4(10, 0, 0, 5, 8080)}, false},  // not up yet
       {"http://127.0.0.2:8080", {wildcard, v4(127, 0, 0, 2, 8080)}, false},
+      {"http://127.0.0.2:8080", {wildcard, v4(127, 0, 0, 3, 8080)}, true},  // it died beside another
+      {"http://10.0.0.5:8080", {wildcard, v4(127, 0, 0, 2, 8080)}, true},
+      {"http://localhost:8080", {v4(127, 0, 0, 1, 8080), loopback6}, true},  // both of one service
+      {"http://[::1]:8080", {v4(127, 0, 0, 1, 8080), loopback6}, true},
+      {"http://127.0.0.2:8080", {v4(127, 0, 0, 1, 8080), v4(127, 0, 0, 2, 8080)}, false},
       {"http://candidate:8080", {wildcard}, false},  // names are not resolved here
       {"unix:/run/c.sock", {wildcard}, false},
   };
@@ -105,12 +113,12 @@ TEST(OwnAddress, OnlyTheServicesOwnSocketIsItself) {
   EXPECT_TRUE(is_own("http://127.0.0.1", 80, {{}, {v4(0, 0, 0, 0, 80)}}));
 }
 
-TEST(OwnAddress, TheFirstSuchTargetIsNamedWithoutItsPassword) {
+TEST(OwnAddress, TheFirstSuchTargetIsNamed) {
   const Config config = parse_config(
-      "services:\n- {name: a, ports: [80], targets: {candidate: {url: 'http://u:pw@localhost'}}}",
+      "services:\n- {name: a, ports: [80], targets: {candidate: {url: 'http://localhost'}}}",
       "f").value();
   const std::string sentence = own_target(config, {});
-  EXPECT_NE(sentence.find("service 'a': target http://u:***@localhost"), std::string::npos)
+  EXPECT_NE(sentence.find("service 'a': target http://localhost"), std::string::npos)
       << sentence;
 }
 

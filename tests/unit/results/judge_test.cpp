@@ -122,17 +122,20 @@ TEST_F(Edge, NoiseIsAControlThatDiffersHalfAsOften) {
 
 TEST(ControlOrder, TheFirstWithTwelvePairsSpeaks) {
   RoutePairs pairs;
-  EXPECT_FALSE(speaking(pairs));
+  NoiseOptions options;
+  EXPECT_FALSE(speaking(pairs, options));
   pairs[3].n = 1000;
-  EXPECT_EQ(speaking(pairs), Control::kNone);
+  EXPECT_EQ(speaking(pairs, options), Control::kNone);
   pairs[2].n = 12;
-  EXPECT_EQ(speaking(pairs), Control::kItself);
+  EXPECT_EQ(speaking(pairs, options), Control::kItself);
   pairs[1].n = 12;
-  EXPECT_EQ(speaking(pairs), Control::kProduction);
+  EXPECT_EQ(speaking(pairs, options), Control::kProduction);
   pairs[0].n = 11;
-  EXPECT_EQ(speaking(pairs), Control::kProduction);
+  EXPECT_EQ(speaking(pairs, options), Control::kProduction);
   pairs[0].n = 12;
-  EXPECT_EQ(speaking(pairs), Control::kSecondary);
+  EXPECT_EQ(speaking(pairs, options), Control::kSecondary);
+  options.has_secondary = false;
+  EXPECT_EQ(speaking(pairs, options), Control::kProduction);
 }
 
 // 4,096 keys; the one asked for longest ago goes, and is counted.

@@ -116,7 +116,7 @@ TEST_F(NoiseTest, TheCandidateAgainstItselfOnlyShowsNoise) {
   for (std::uint64_t key = 1; key < 200; ++key) {
     repeated({hit(1, key, 1), hit(2, key, 2)}, {hit(2, key, 3)}, key, key * 1s);
   }
-  EXPECT_EQ(speaking(noise_.route(0).pairs), Control::kItself);
+  EXPECT_EQ(speaking(noise_.route(0).pairs, noise_.options()), Control::kItself);
   EXPECT_EQ(status(1), Status::kInsufficient);
   EXPECT_EQ(status(2), Status::kNoise);
   EXPECT_EQ(record(1).differing(), 199U);  // each exchange once
@@ -186,11 +186,25 @@ TEST_F(NoiseTest, PairsOfDifferentControlsAreNeverAdded) {
   for (std::uint64_t key = 100; key < 200; ++key) {
     pair({hit(1, key, 0)}, {hit(1, key, 0)}, key, 0s, Control::kProduction);
   }
-  EXPECT_EQ(speaking(noise_.route(0).pairs), Control::kProduction);
+  EXPECT_EQ(speaking(noise_.route(0).pairs, noise_.options()), Control::kProduction);
   EXPECT_EQ(status(1), Status::kNoise);
   pair({}, {}, 12);
-  EXPECT_EQ(speaking(noise_.route(0).pairs), Control::kSecondary);
+  EXPECT_EQ(speaking(noise_.route(0).pairs, noise_.options()), Control::kSecondary);
   EXPECT_EQ(status(1), Status::kInsufficient);
+}
+
+TEST_F(NoiseTest, PairsOfASecondaryThatIsGoneDoNotSpeak) {
+  for (std::uint64_t key = 1; key <= 20; ++key) pair({}, {hit(1, key, 2)}, key);
+  EXPECT_EQ(status(1), Status::kNoise);
+  noise_.options().has_secondary = false;
+  EXPECT_EQ(status(1), Status::kInsufficient);
+  EXPECT_THAT(why(1), testing::HasSubstr("Insufficient: 0 comparisons"));
+  const auto missing = diff::Kind::kMissing;
+  for (std::uint64_t key = 101; key <= 140; ++key) pair({hit(2, key, 0, missing)}, {}, key, 0s, Control::kNone);
+  EXPECT_EQ(status(2, missing), Status::kRegression);
+  noise_.options().has_secondary = true;
+  EXPECT_EQ(status(1), Status::kNoise);
+  EXPECT_EQ(status(2, missing), Status::kRegression);
 }
 
 TEST_F(NoiseTest, WithoutControlMissingSpeaksAgainstExtra) {
@@ -202,6 +216,44 @@ TEST_F(NoiseTest, WithoutControlMissingSpeaksAgainstExtra) {
   EXPECT_EQ(status(1, diff::Kind::kMissing), Status::kRegression);
   EXPECT_EQ(status(2, diff::Kind::kMissing), Status::kInsufficient);
   EXPECT_EQ(status(2, diff::Kind::kExtra), Status::kInsufficient);
+}
+
+// One cached answer, polled: of a list one element went and another came.
+TEST_F(NoiseTest, WithoutControlMissingAndExtraAtOnePathSayNothing) {
+  const auto missing = diff::Kind::kMissing, extra = diff::Kind::kExtra;
+  for (int i = 0; i < 40; ++i) {
+    pair({hit(1, 5, 0, missing), hit(1, 0, 6, extra)}, {}, 7, i * 1s, Control::kNone);
+  }
+  for (const diff::Kind kind : {missing, extra}) {
+    EXPECT_EQ(status(1, kind), Status::kInsufficient);
+    const ControlCounts* counts = record(1, kind).find(Control::kNone);
+    ASSERT_NE(counts, nullptr);
+    EXPECT_EQ(counts->candidate_only, 40U);
+    EXPECT_EQ(counts->s + counts->f, 0U);
+  }
+  for (int i = 40; i < 90; ++i) pair({hit(1, 0, 6, extra)}, {}, 7, i * 1s, Control::kNone);
+  EXPECT_EQ(record(1, extra).find(Control::kNone)->s, 1U);
+  EXPECT_EQ(record(1, missing).find(Control::kNone)->f, 1U);
+}
+
+TEST_F(NoiseTest, ACachedAnswerVotesOnceAlsoWhereManyPathsShareAPlace) {
+  const auto missing = diff::Kind::kMissing, extra = diff::Kind::kExtra;
+  Noise small(options_, 1);
+  small.record_of(0, 9, diff::Kind::kValue);  // full: what comes now is filed at `other`
+  const std::vector<Hit> hits{hit(1, 5, 0, missing), hit(2, 0, 6, extra), hit(3, 0, 8, extra)};
+  for (int i = 0; i < 40; ++i) {
+    Pair made;
+    made.key = 7;
+    made.time = kStart + i * 1s;
+    made.control = Control::kNone;
+    made.candidate = hits;
+    small.add(made);
+  }
+  const std::uint32_t other = small.record_of(0, kOtherPath, extra);
+  const ControlCounts* counts = small.routes()[0].records[other].find(Control::kNone);
+  ASSERT_NE(counts, nullptr);
+  EXPECT_EQ(counts->s, 2U);  // the two that came
+  EXPECT_EQ(counts->f, 1U);  // the one that went
 }
 
 TEST_F(NoiseTest, WithoutControlAnUnusualValueSpeaksAgainstWhoShowedIt) {
@@ -259,6 +311,27 @@ TEST(DiffysRule, IsStrictInAllItsThreeParts) {
   pairs[0].n = 10'000;
   EXPECT_EQ(judged(3, 0), Status::kInsufficient);  // exactly 0.03 %
   EXPECT_EQ(judged(4, 0), Status::kRegression);
+}
+
+TEST(DiffysRule, AccusesOnlyUnderAControlThatMay) {
+  NoiseOptions options;
+  options.rule = "diffy";
+  const auto judged = [&](Control control, Shape shape) {
+    RoutePairs pairs;
+    pairs[static_cast<std::size_t>(control)].n = 100;
+    PathRecord record;
+    record.shape = shape;
+    record.of(control).candidate_only = 90;
+    record.of(control).control_only = 1;
+    const Status status = judge(record, pairs, options);
+    EXPECT_THAT(explain(record, pairs, options),
+                testing::StartsWith(status == Status::kRegression ? "Regression" : "Insufficient"));
+    return status;
+  };
+  EXPECT_EQ(judged(Control::kSecondary, Shape::kTime), Status::kRegression);
+  EXPECT_EQ(judged(Control::kProduction, Shape::kNone), Status::kRegression);
+  EXPECT_EQ(judged(Control::kProduction, Shape::kTime), Status::kInsufficient);
+  EXPECT_EQ(judged(Control::kItself, Shape::kNone), Status::kInsufficient);
 }
 
 TEST_F(NoiseTest, MergedRoutesKeepTheirCountsAndStartEvidenceAnew) {

@@ -194,6 +194,27 @@ TEST(Pace, ASecondaryThatNeverAnsweredDoesNotSpeak) {
   EXPECT_FALSE(pace.with_secondary());
 }
 
+TEST(Pace, ASecondaryThatIsGoneSpeaksNoMoreUntilItIsBack) {
+  Pace pace;
+  for (int i = 0; i < 20; ++i) pace.add(pair(i * 1s, 30ms, 5ms));
+  pace.add(pair(20s, 1ms, 5ms, false));
+  EXPECT_EQ(pace.counts(PaceTest::kSlower).pairs, 20U);
+  pace.set_secondary(false);
+  EXPECT_FALSE(pace.with_secondary());
+  EXPECT_EQ(pace.counts(PaceTest::kSlower).pairs, 1U);
+  pace.set_secondary(true);
+  EXPECT_EQ(pace.counts(PaceTest::kSlower).pairs, 20U);
+}
+
+// What an older schema kept has no text.
+TEST(Pace, RestoredFromNothingIsFresh) {
+  Pace pace;
+  pace.restore("");
+  EXPECT_EQ(pace.to_text(), Pace().to_text());
+  for (int i = 0; i < 31; ++i) pace.add(pair(i * 1s, 30ms, 5ms));
+  EXPECT_TRUE(pace.always(PaceTest::kSlower, 30, 30s));
+}
+
 TEST(Pace, SurvivesTheWayThroughText) {
   Pace pace;
   for (int i = 0; i < 30; ++i) pace.add(pair(i * 1s, 30ms, 5ms));

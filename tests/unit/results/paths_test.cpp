@@ -11,6 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+bool taken(const char* aggregated, const diff::IgnoreRule& rule, diff::Kind kind = diff::Kind::kValue,
+           const char* route = "/users/{id}") {
+  const std::vector<diff::IgnoreRule> rules{rule};
+  return IgnoredPaths(rules).take(route, aggregated, kind);
+}
+
 TEST(IgnoredPaths, FollowTheRulesNotation) {
   struct Case {
     const char* path;
@@ -18,16 +24,68 @@ TEST(IgnoredPaths, FollowTheRulesNotation) {
     bool ignored;
   };
   const Case cases[] = {
-      {"$.meta.at", "$.meta.at", true},     {"$.meta.at", "$.meta", true},
-      {"$.metadata", "$.meta", false},      {"$.a.b.price", "$..price", true},
-      {"$.price", "$..price", true},        {"$.prices", "$..price", false},
-      {"$.items[*].x", "$.items[3].x", true}, {"$.items[*]", "$.items[*].x", false},
-      {"headers.etag", "headers.etag", true}, {"headers.etag-x", "headers.etag", false},
-      {"$.a", "$.a[*]", false},             {"$.m.*.x", "$.m.k.x", true},
-      {"$.a.b", "$['a']['b']", true},       {"/order/item/@id", "/order/item[2]/@id", true},
-      {"$.p|$.id", "$.p|$.id", true},       {"status", "$", false}};
-  for (const Case& c : cases) EXPECT_EQ(is_ignored(c.path, {c.rule}), c.ignored) << c.path << " " << c.rule;
-  EXPECT_FALSE(is_ignored("$.a", {}));
+      {"$.meta.at", "$.meta.at", true},        {"$.meta.at", "$.meta", true},
+      {"$.meta.at", "$", true},                {"$.meta.at", "$.*", true},
+      {"$.metadata", "$.meta", false},         {"$.a.b.price", "$..price", true},
+      {"$.a[*].price.x", "$..price", true},    {"$.prices", "$..price", false},
+      {"$.items[*]", "$.items[*].x", false},   {"$.a", "$.a[*]", false},
+      {"$.a.b", "$['a']['b']", true},          {"$.a.b", "$.a['x','b']", true},
+      {"$['a.b'].c", "$['a.b']", true},        {"$['a.b'].c", "$.a", false},
+      {"$.p|$.id", "$.p|$.id", true},          {"$.p|$.id", "$.p", true},
+      {"$.p|$.id", "$.id", false},             {"$.p.q|$.id", "$.p|$.id", false},
+      {"$.p", "$.p|$.id", false},              {"status", "$", false},
+      {"status", "status", true},              {"headers.etag", "headers.ETag", true},
+      {"headers.etag", "headers.*", true},     {"headers.etag-x", "headers.etag", false},
+      {"trailers.etag", "headers.etag", false}, {"cookies.sid.max-age", "cookies.sid", true},
+      {"cookies.sid.x", "cookies.sid", false}, {"form.file.filename", "form.file", true},
+      {"form.file.path", "form.file", false},  {"/order/item/@id", "/order/item", true},
+      {"/order/item/@id", "//@id", true},      {"/order/item/@id", "/*/item/@*", true},
+      {"/order/item", "/order/item/@id", false}, {"line *", "line *", true},
+      {"other", "$", false},                   {"truncated", "$", false}};
+  for (const Case& c : cases) EXPECT_EQ(taken(c.path, {.path = c.rule}), c.ignored) << c.path << " " << c.rule;
+  EXPECT_FALSE(IgnoredPaths().take("/", "$.a", diff::Kind::kValue));
+  EXPECT_FALSE(taken("$.a", {.path = "$["}));
+}
+
+// A place stands for all its indexes and keys; what the rule took of them in diff/ was never counted.
+TEST(IgnoredPaths, ARuleForOneElementOrKeyDoesNotHideTheOthersOfItsPlace) {
+  struct Case {
+    const char* path;
+    const char* one;
+    const char* all;
+  };
+  const Case cases[] = {{"$.items[*].x", "$.items[3].x", "$.items[*].x"},
+                        {"$.items[*].x", "$.items[0,1].x", "$.items[0,*].x"},
+                        {"$.items[*].x", "$.items[:5].x", "$.items.*.x"},
+                        {"$.m.*.x", "$.m.k.x", "$.m.*.x"},
+                        {"$.m.*.x", "$.m['k']", "$.m[*]"},
+                        {"/order/item/@id", "/order/item[2]/@id", "/order/item[*]/@id"},
+                        {"line *", "line 12", "line *"},
+                        {"byte *", "byte 4096", "byte *"}};
+  for (const Case& c : cases) {
+    EXPECT_FALSE(taken(c.path, {.path = c.one})) << c.one;
+    EXPECT_TRUE(taken(c.path, {.path = c.all})) << c.all;
+  }
+}
+
+TEST(IgnoredPaths, PresenceOnlyDoesNotHideValues) {
+  const diff::IgnoreRule rule{.path = "$.price", .presence_only = true};
+  EXPECT_TRUE(taken("$.price", rule, diff::Kind::kMissing));
+  EXPECT_TRUE(taken("$.price", rule, diff::Kind::kExtra));
+  EXPECT_FALSE(taken("$.price", rule, diff::Kind::kValue));
+  EXPECT_FALSE(taken("$.price", rule, diff::Kind::kType));
+}
+
+TEST(IgnoredPaths, AKindOrARouteTakesJustThat) {
+  const diff::IgnoreRule order{.path = "$.tags", .kind = "order"};
+  EXPECT_TRUE(taken("$.tags", order, diff::Kind::kOrder));
+  EXPECT_FALSE(taken("$.tags", order, diff::Kind::kMissing));
+  const diff::IgnoreRule user{.path = "$.at", .route = "/users/{user}"};
+  EXPECT_TRUE(taken("$.at", user, diff::Kind::kValue, "/users/{id}"));
+  EXPECT_FALSE(taken("$.at", user, diff::Kind::kValue, "/users/me"));
+  EXPECT_FALSE(taken("$.at", user, diff::Kind::kValue, "/users/{id}/orders"));
+  EXPECT_FALSE(taken("$.at", user, diff::Kind::kValue, "/products/{id}"));
+  EXPECT_FALSE(taken("$.at", user, diff::Kind::kValue, "other"));
 }
 
 TEST(MapPaths, OnceAMapAlwaysAMap) {

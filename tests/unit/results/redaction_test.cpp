@@ -39,7 +39,26 @@ TEST_F(Redaction, TakesTellingNamesOutOfQueriesAndForms) {
               testing::AllOf(HasSubstr("x=1&Token=redacted:"), HasSubstr("&y=2"), Not(HasSubstr("hunter"))));
   expect_gone(redactor_.body("application/x-www-form-urlencoded", "user=a&password=hunter2"));
   expect_gone(redactor_.body("", "password=hunter2&user=a"));
+  expect_gone(redactor_.header("Location", "https://app.example/#access_token=hunter2&state=1"));
   EXPECT_EQ(redactor_.target("/a?x"), "/a?x");
+}
+
+TEST_F(Redaction, KnowsAFieldHoweverItsNameIsWritten) {
+  for (const char* pair : {"pass%77ord=hunter2", "user[password]=hunter2", "user%5Bpassword%5D=hunter2",
+                           "a=1&token[]=hunter2", "card%4eo=hunter2", "cardNo=hunter2"}) {
+    const Redactor redactor({.paths = {"form.cardNo"}}, {1, 2});
+    expect_gone(redactor.body("application/x-www-form-urlencoded", pair));
+    expect_gone(redactor.target(std::string("/a?") + pair));
+  }
+  EXPECT_EQ(redactor_.target("/a?pass%7=1&tokens=2&user[name]=3%"), "/a?pass%7=1&tokens=2&user[name]=3%");
+}
+
+TEST_F(Redaction, TakesSecretsOutOfJsonThatIsCalledAForm) {  // as `curl -d` calls it
+  for (const char* body :
+       {R"({"password":"hunter2"})", R"( [{"token":"hunter2"}])", R"({"a":"b&token=hunter2"})"}) {
+    expect_gone(redactor_.body("application/x-www-form-urlencoded", body));
+    expect_gone(redactor_.body("application/x-www-form-urlencoded; charset=UTF-8", body));
+  }
 }
 
 TEST_F(Redaction, TakesSecretsOutOfJsonWhereverTheyStand) {
@@ -64,13 +83,36 @@ TEST_F(Redaction, WhatIsLeftOfAJsonDocumentIsStillOne) {
                        R"(\{"password":"redacted:[0-9a-f]+","b":"\{\\"token\\":\\"redacted:[0-9a-f]+\\",\\"c\\":\\"d\\"\}"\})"));
 }
 
-TEST_F(Redaction, TakesSecretFieldsOutOfMultipart) {
-  const std::string body =
-      "--B\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhunter2\r\n"
-      "--B\r\nContent-Disposition: form-data; name=\"user\"\r\n\r\nann\r\n--B--\r\n";
-  const std::string out = redactor_.body("multipart/form-data; boundary=B", body);
-  expect_gone(out);
-  EXPECT_THAT(out, HasSubstr("ann"));
+TEST_F(Redaction, TakesSecretsOutOfDocumentsInStringsHoweverDeep) {
+  std::string value = R"({"token":"hunter2"})";
+  for (int depth = 0; depth < 7; ++depth) {
+    expect_gone(redactor_.body("application/json", R"({"a":)" + value + "}"));
+    expect_gone(redactor_.value("$.a", "$.a", value));
+    std::string escaped;
+    for (const char c : value) escaped += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    value = '"' + escaped + '"';
+  }
+}
+
+TEST_F(Redaction, ConfiguredPathsAreThoseThatDifferencesHave) {
+  const Redactor redactor(
+      {.paths = {"$['odd key'][0].x", "$.payload|$.id", "$..pin", "headers.X-User"}}, {1, 2});
+  expect_gone(redactor.body("application/json", R"({"odd key":[{"x":"hunter1"}],"a":[{"pin":{"b":"hunter2"}}]})"));
+  expect_gone(redactor.body("application/json", R"({"payload":"{\"id\":\"hunter2\"}"})"));
+  expect_gone(redactor.value("$['odd key'][7].x", "$['odd key'][*].x", "\"hunter2\""));
+  expect_gone(redactor.value("$.payload|$.id", "$.payload|$.id", "\"hunter2\""));
+  expect_gone(redactor.value("$.payload", "$.payload", R"("{\"id\":\"hunter2\"}")"));
+  expect_gone(redactor.value("$.a[1].pin.b", "$.a[*].pin.b", "\"hunter2\""));
+  expect_gone(redactor.header("x-user", "hunter2"));
+  const Redactor rows({.paths = {"$[*].id"}}, {1, 2});
+  expect_gone(rows.body("application/x-ndjson", "{\"id\":\"hunter1\"}\n{\"id\":\"hunter2\"}\n"));
+}
+
+TEST_F(Redaction, KnowsAConfiguredPlaceInAPartOfADocument) {
+  expect_gone(redactor_.value("$.user", "$.user", R"({"ssn":"hunter2","name":"ann"})"));
+  expect_gone(redactor_.value("$.cards", "$.cards", R"([{"number":"hunter1"},{"number":"hunter2"}])"));
+  expect_gone(redactor_.value("$.cards[1]", "$.cards[*]", R"({"number":"hunter2"})"));
+  EXPECT_EQ(redactor_.value("$.other", "$.other", R"({"ssn":"1"})"), R"({"ssn":"1"})");
 }
 
 TEST_F(Redaction, TakesSecretsOutOfShownDifferences) {
@@ -80,7 +122,21 @@ TEST_F(Redaction, TakesSecretsOutOfShownDifferences) {
   expect_gone(redactor_.value("$.cards[3].number", "$.cards[*].number", "\"hunter2\""));
   expect_gone(redactor_.value("headers.authorization", "headers.authorization", "Bearer hunter2"));
   expect_gone(redactor_.value("$.user", "$.user", R"({"password":"hunter2"})"));
-  EXPECT_EQ(redactor_.value("$.price", "$.price", "5.00"), "5.00");
+  expect_gone(redactor_.value("$.token.value", "$.token.value", "\"hunter2\""));
+  expect_gone(redactor_.value("$.payload", "$.payload", R"("{\"token\":\"hunter2\"}")"));
+  expect_gone(redactor_.value("$.payload", "$.payload", R"("[\"a\",{\"secret\" : \"hunter2\"}]")"));
+  expect_gone(redactor_.value("$.payload", "$.payload", R"("{\"token\":\"hunter2)"));  // cut
+  expect_gone(redactor_.value("$", "$", "user=a&password=hunter2"));  // a form against JSON
+  expect_gone(redactor_.value("line 3", "line *", "  },\n  \"password\": \"hunter2\",\n  \"a\": 1\n"));
+  for (const char* value : {"5.00", R"("he said \"no\"")", R"("a\u00e9\n")", "true"}) {
+    EXPECT_EQ(redactor_.value("$.a", "$.a", value), value);
+  }
+}
+
+TEST_F(Redaction, TakesACookieForOneWhateverItsName) {
+  expect_gone(redactor_.value("cookies.connect.sid", "cookies.connect.sid", "hunter2"));
+  EXPECT_EQ(redactor_.value("cookies.connect.sid.path", "cookies.connect.sid.path", "/"), "/");
+  EXPECT_EQ(redactor_.value("cookies.session.max-age", "cookies.session.max-age", "60"), "60");
 }
 
 TEST_F(Redaction, EqualSecretsCanStillBeTold) {

@@ -118,13 +118,39 @@ TEST_F(Shop, DerivesOutcomesFromTodaysStatuses) {
   EXPECT_EQ(outcomes("/users/{id}")["mismatch"], 75U);
 }
 
+diff::Rules ignoring(diff::IgnoreRule rule) {
+  diff::Rules rules;
+  rules.ignore.push_back(std::move(rule));
+  return rules;
+}
+
 TEST_F(Shop, IgnoredPathsMoveTheirOutcomesToIgnored) {
-  results_->set_ignored("shop", {"$.price"});
+  results_->set_rules("shop", ignoring({.path = "$.price"}));
   const auto fields = results_->fields(endpoint("/products/{id}"), "", 100);
   ASSERT_TRUE(fields);
   EXPECT_THAT(fields->rows, Contains(testing::AllOf(Field(&FieldRow::path, "$.price"),
                                                     Field(&FieldRow::ignored, true))));
   EXPECT_THAT(results_->findings("shop"), Not(Contains(Field(&Finding::path, "$.price"))));
+}
+
+TEST_F(Shop, ARuleLiftsJustTheRegressionsOfItsRouteAndKind) {
+  struct Case {
+    diff::IgnoreRule rule;
+    bool lifted;  // GET /users/{id} $.email (missing)
+  };
+  const Case cases[] = {{{.path = "$.email", .kind = "missing", .route = "/users/{id}"}, true},
+                        {{.path = "$.email", .presence_only = true}, true},
+                        {{.path = "$.email", .kind = "value"}, false},
+                        {{.path = "$.email", .route = "/products/{id}"}, false},
+                        {{.path = "$.email[0]"}, false}};
+  const auto email = Contains(Field(&Finding::path, "$.email"));
+  for (const Case& one : cases) {
+    results_->set_rules("shop", ignoring(one.rule));
+    const bool found = testing::Matches(email)(results_->findings("shop"));
+    EXPECT_EQ(found, !one.lifted) << &one - cases;
+  }
+  results_->set_rules("shop", ignoring({.path = "$.price", .presence_only = true}));
+  EXPECT_THAT(results_->findings("shop"), Contains(Field(&Finding::path, "$.price")));
 }
 
 TEST_F(Shop, PagesThroughDiffsNewestFirstWithoutGapOrRepeat) {
@@ -158,66 +184,6 @@ TEST_F(Shop, ForgettingStartsAnew) {
   EXPECT_THAT(results_->findings(""), IsEmpty());
   EXPECT_THAT(results_->diffs({}).rows, IsEmpty());
   EXPECT_EQ(results_->verdict("shop", {}, {}).verdict, "inconclusive");
-}
-
-// Without a secondary: production itself shows what differs from one answer to the next.
-TEST(ProductionControl, EarlierOriginalsTellNoiseFromRegressions) {
-  auto results = Results::open(one_service());
-  ASSERT_TRUE(results);
-  for (std::uint64_t i = 0; i < 120; ++i) {
-    const std::uint64_t key = i / 2 + 1;  // each asked twice
-    const std::string now = std::to_string(i);
-    Made made("GET", "/products/" + std::to_string(key), kStart + i * 300ms, key);
-    made.candidate({differs("$.price", Kind::kValue, "5", "6"), differs("$.n", Kind::kValue, now, "x" + now),
-                    differs("headers.x-request-id", Kind::kValue, "a" + now, "b" + now)});
-    http::Response original;
-    original.status = 200;
-    original.headers.append("Content-Type", "application/json");
-    original.headers.append("X-Request-Id", "a" + now);
-    original.body.bytes = R"({"price":5,"n":)" + now + "}";
-    original.body.size = original.body.bytes.size();
-    made.comparison.original_hash = i + 1;
-    made.comparison.exchange.original = std::move(original);
-    (*results)->add(std::move(made.comparison));
-  }
-  const auto rows = (*results)->endpoints("", "", 10).rows;
-  ASSERT_EQ(rows.size(), 1U);
-  const auto fields = (*results)->fields(rows[0].id, "", 10);
-  ASSERT_TRUE(fields);
-  std::map<std::string, std::string> verdicts;
-  for (const FieldRow& row : fields->rows) {
-    verdicts[row.path] = row.verdict;
-    EXPECT_THAT(row.explain, testing::HasSubstr("earlier original")) << row.path;
-  }
-  const std::map<std::string, std::string> expected{
-      {"$.price", "regression"}, {"$.n", "noise"}, {"headers.x-request-id", "noise"}};
-  EXPECT_EQ(verdicts, expected);
-}
-
-// Then nobody speaks: neither the secondary nor an earlier original.
-TEST(ProductionControl, IsNotAskedWhereTheSecondaryWasSentTooFarApart) {
-  auto results = Results::open(one_service());
-  ASSERT_TRUE(results);
-  for (std::uint64_t i = 0; i < 60; ++i) {
-    Made made("GET", "/products/7", kStart + i * 300ms, 7);
-    made.candidate({differs("$.price", Kind::kValue, "5", "6")}).secondary({});
-    made.comparison.secondary_speaks = false;
-    http::Response original;
-    original.status = 200;
-    original.headers.append("Content-Type", "application/json");
-    original.body.bytes = R"({"price":5})";
-    original.body.size = original.body.bytes.size();
-    made.comparison.original_hash = 1;
-    made.comparison.exchange.original = std::move(original);
-    (*results)->add(std::move(made.comparison));
-  }
-  const auto rows = (*results)->endpoints("", "", 10).rows;
-  ASSERT_EQ(rows.size(), 1U);
-  const auto fields = (*results)->fields(rows[0].id, "", 10);
-  ASSERT_TRUE(fields);
-  ASSERT_EQ(fields->rows.size(), 1U);
-  EXPECT_EQ(fields->rows[0].verdict, "insufficient");
-  EXPECT_THAT(fields->rows[0].explain, testing::Not(testing::HasSubstr("earlier original")));
 }
 
 TEST(Routes, MergingFilesWhatWasCountedAnew) {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "agent/results/database.h"
+#include "agent/results/store.h"
 #include "tests/unit/results/traffic.h"
 
 namespace shadowtap::results::test {
@@ -53,11 +54,12 @@ class TemporaryDir {
 
 class StoreTest : public testing::Test {
  protected:
-  std::unique_ptr<Results> open(const std::string& epoch = "") {
+  std::unique_ptr<Results> open(const std::string& epoch = "", bool has_secondary = true) {
     ResultsOptions options = one_service();
     options.store.data_dir = dir_.path();
     options.store.max_age = std::chrono::hours(24 * 3650);  // our times are of no particular day
     options.services[0].epoch = epoch;
+    options.services[0].noise.has_secondary = has_secondary;
     auto opened = Results::open(options);
     EXPECT_TRUE(opened);
     return std::move(*opened);
@@ -128,6 +130,24 @@ TEST_F(StoreTest, ARestartGoesOnFromWhatWasKept) {
   EXPECT_GT(again->diffs({}).rows[0].id, diffs[0].id);
 }
 
+TEST_F(StoreTest, ARestartWithoutTheSecondaryLeavesItsPairsSilentAndKept) {
+  {
+    const auto results = open();
+    for (std::uint64_t key = 1; key <= 600; ++key) {
+      results->add(Made("GET", "/users/" + std::to_string(key), kStart + key * 100ms, key).secondary({}).comparison);
+    }
+    EXPECT_EQ(results->verdict("", {}, {}).verdict, "pass");
+    ASSERT_TRUE(results->flush());
+  }
+  {
+    const auto results = open("", false);
+    EXPECT_EQ(exchanges(*results), 600U);
+    EXPECT_EQ(results->verdict("", {}, {}).verdict, "inconclusive");
+    ASSERT_TRUE(results->flush());
+  }
+  EXPECT_EQ(open()->verdict("", {}, {}).verdict, "pass");
+}
+
 TEST_F(StoreTest, NoSecretReachesTheDisk) {
   {
     const auto results = open();
@@ -188,6 +208,29 @@ TEST_F(StoreTest, ForgettingIsKeptToo) {
   const auto again = open();
   EXPECT_EQ(exchanges(*again), 0U);
   EXPECT_TRUE(again->diffs({}).rows.empty());
+}
+
+// Also from the pages that became free and from the log, while the store is open.
+TEST_F(StoreTest, ForgettingLeavesNothingInTheFiles) {
+  const auto files_hold = [&](const std::string& text) {
+    bool found = false;
+    for (const auto& file : fs::directory_iterator(dir_.path())) {
+      std::ifstream in(file.path(), std::ios::binary);
+      const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+      found = found || bytes.find(text) != std::string::npos;
+    }
+    return found;
+  };
+  const auto results = open();
+  visit(*results, 100, 5000);
+  ASSERT_TRUE(results->flush());
+  ASSERT_TRUE(files_hold("$.email"));
+  ASSERT_TRUE(files_hold("/users/99"));
+  results->forget("shop");
+  ASSERT_TRUE(results->flush());
+  for (const char* text : {"$.email", "/users/99", "aaaaaaaaaaaaaaaa", "users/{id}"}) {
+    EXPECT_FALSE(files_hold(text)) << text;
+  }
 }
 
 std::string query(const std::string& file, const char* sql) {
@@ -278,6 +321,26 @@ TEST_F(StoreTest, WhatVersionThreeKeptGoesOnWithoutItsHashes) {
   }
 }
 
+TEST_F(StoreTest, OutcomesByMinuteAreBoundedByAgeAndNumber) {
+  StoreRows rows;
+  for (std::int64_t minute = 100; minute < 200; ++minute) {
+    for (const char* outcome : {"match", "mismatch"}) {
+      rows.buckets.push_back({{"shop", "GET", "/a"}, minute, outcome, 5});
+    }
+  }
+  auto file = Database::open(database(), 1 << 20);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->write(rows));
+  ASSERT_TRUE(file->bound_buckets(110, 1000));
+  EXPECT_EQ(query(database(), "SELECT min(minute) || ' ' || count(*) FROM buckets"), "110 180");
+  ASSERT_TRUE(file->bound_buckets(110, 40));
+  EXPECT_EQ(query(database(), "SELECT min(minute) || ' ' || count(*) FROM buckets"), "180 40");
+  StoreRows forget;
+  forget.forgotten = {"shop"};
+  ASSERT_TRUE(file->write(forget));
+  EXPECT_EQ(query(database(), "SELECT count(*) FROM buckets"), "0");
+}
+
 TEST_F(StoreTest, ANewerSchemaIsLeftAlone) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(database().c_str(), &db), SQLITE_OK);
@@ -328,6 +391,93 @@ TEST_F(StoreTest, ASecondAgentOnTheSameDirectoryKeepsInMemory) {
   EXPECT_EQ(exchanges(*second), 3U);
 }
 
+// The `n`-th batch of a route that counts to `n`, with a sample of about `bytes`.
+StoreRows batch(std::uint64_t n, std::size_t bytes) {
+  const RouteKey key{"shop", "GET", "/users/{id}"};
+  StoreRows rows;
+  rows.services.emplace_back().name = "shop";
+  RouteRow& route = rows.routes.emplace_back();
+  route.key = key;
+  route.exchanges = n;
+  rows.samples.push_back({n, key, 0, "", std::string(bytes, 'x')});
+  return rows;
+}
+
+// Room for about ten of the samples.
+constexpr std::size_t kSmallFile = 1 << 20;
+constexpr std::size_t kLargeSample = 100'000;
+
+TEST_F(StoreTest, AFileAtItsBoundGoesOnCountingAndKeepsTheNewestSamples) {
+  auto db = Database::open(database(), kSmallFile);
+  ASSERT_TRUE(db);
+  for (std::uint64_t n = 1; n <= 40; ++n) {
+    const auto written = db->write(batch(n, kLargeSample));
+    ASSERT_TRUE(written) << n << ": " << written.error().message();
+  }
+  const auto kept = db->load();
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->routes.size(), 1U);
+  EXPECT_EQ(kept->routes[0].exchanges, 40U);
+  ASSERT_GT(kept->samples.size(), 1U);
+  EXPECT_EQ(kept->samples.back().id, 40U);
+  EXPECT_EQ(kept->samples.front().id, 41 - kept->samples.size()) << "the newest, without a gap";
+}
+
+// As after a failure: all there is comes at once, and is more than there is room for.
+TEST_F(StoreTest, OfMoreSamplesThanFitTheNewestAreWritten) {
+  auto db = Database::open(database(), kSmallFile);
+  ASSERT_TRUE(db);
+  StoreRows rows = batch(30, kLargeSample);
+  rows.cleared.push_back("shop");
+  for (std::uint64_t n = 1; n < 30; ++n) rows.samples.push_back(batch(n, kLargeSample).samples[0]);
+  ASSERT_TRUE(db->write(rows));
+  const auto kept = db->load();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->routes.size(), 1U);
+  ASSERT_GT(kept->samples.size(), 1U);
+  EXPECT_EQ(kept->samples.front().id, 31 - kept->samples.size());
+}
+
+TEST_F(StoreTest, WhatWouldNotFitWithoutSamplesEitherLeavesTheFileAsItWas) {
+  auto db = Database::open(database(), kSmallFile);
+  ASSERT_TRUE(db);
+  for (std::uint64_t n = 1; n <= 3; ++n) ASSERT_TRUE(db->write(batch(n, kLargeSample)));
+  StoreRows rows = batch(4, kLargeSample);
+  rows.routes[0].signatures.assign(2 * kSmallFile, '1');
+  const auto written = db->write(rows);
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().message(), HasSubstr("full"));
+  const auto kept = db->load();
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->samples.size(), 3U);
+  EXPECT_EQ(kept->routes[0].exchanges, 3U);
+}
+
+TEST_F(StoreTest, AfterFailuresEverythingIsAskedForLessAndLessOften) {
+  StoreRows loaded;
+  const auto store = Store::open({.data_dir = dir_.path(), .max_bytes = kSmallFile}, loaded);
+  const auto write = [&](std::size_t bytes) {
+    auto rows = std::make_unique<StoreRows>(batch(1, 100));
+    rows->routes[0].signatures.assign(bytes, '1');
+    rows->cleared.push_back("shop");
+    EXPECT_TRUE(store->submit(rows));
+    return store->flush(10s).has_value();
+  };
+  WallTime now = kStart;
+  EXPECT_FALSE(store->wants_everything(now));
+  ASSERT_FALSE(write(2 * kSmallFile));
+  EXPECT_TRUE(store->wants_everything(now));
+  for (const Duration pause : {10s, 20s, 40s, 60s, 60s}) {
+    ASSERT_FALSE(write(2 * kSmallFile));
+    EXPECT_FALSE(store->wants_everything(now + pause - 1s));
+    EXPECT_TRUE(store->wants_everything(now += pause));
+  }
+  ASSERT_TRUE(write(10));
+  EXPECT_FALSE(store->wants_everything(now + 1h));
+  ASSERT_FALSE(write(2 * kSmallFile));
+  EXPECT_TRUE(store->wants_everything(now + 5s)) << "as after the first";
+}
+
 TEST_F(StoreTest, AReadOnlyDiskIsAStateNotAFailure) {
   if (!dir_.mount("size=1m", MS_RDONLY)) SKIP_OR_FAIL("cannot mount a tmpfs");
   const auto results = open();
@@ -351,7 +501,7 @@ TEST_F(StoreTest, AFullDiskIsAStateAndPassesWithIt) {
     EXPECT_EQ(exchanges(*results), 1000U);
     EXPECT_EQ(results->findings("").size(), 1U);
     ASSERT_TRUE(dir_.mount("size=64m", MS_REMOUNT));
-    results->tick(WallTime(std::chrono::system_clock::now()) + 10s);  // the retry is due
+    results->tick(WallTime(std::chrono::system_clock::now()) + 2min);  // the retry is due
     EXPECT_TRUE(results->flush());
     EXPECT_TRUE(results->health().ok) << results->health().why_not;
   }

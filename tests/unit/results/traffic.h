@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,16 @@ struct Made {
     compared().control = all_of(std::move(differences));
     comparison.secondary = answer(200, time);
     comparison.secondary_asked = comparison.secondary_speaks = true;
+    return *this;
+  }
+  // With a JSON body, as a shard keeps it where it may be a later exchange's control.
+  Made& original(const std::string& body) {
+    http::Response& response = comparison.exchange.original.emplace();
+    response.status = 200;
+    response.headers.append("Content-Type", "application/json");
+    response.body.bytes = body;
+    response.body.size = body.size();
+    comparison.original_hash = std::hash<std::string>{}(body) | 1;
     return *this;
   }
   // No answer at all, of either.
