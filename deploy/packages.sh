@@ -13,12 +13,15 @@ kPolicyMark='shadowtap: no service starts while its packages are installed'
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# What is installed, and what that brings under another name, one a line (NodeSource's
+# nodejs is npm as well, and conflicts with a package of that name).
+installed_packages() {
+  dpkg-query -W -f '${db:Status-Status} ${Package},${Provides}\n' |
+    sed -n 's/^installed //p' | tr ',' '\n' | sed 's/(.*//; s/ //g' | sort -u
+}
+
 missing_packages() {  # FILE… -> names that are not installed, one a line
-  local name
-  sed 's/#.*//' "$@" | tr -s ' \t' '\n' | sort -u | while read -r name; do
-    [ -n "$name" ] || continue
-    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || echo "$name"
-  done
+  sed 's/#.*//' "$@" | tr -s ' \t' '\n' | grep . | sort -u | comm -23 - <(installed_packages)
 }
 
 forbid_services() {

@@ -106,13 +106,14 @@ class RolloutTest(unittest.TestCase):
 
     # ---- rollout controllers
 
-    def flagger(self, service, credentials=True):
+    def flagger(self, service, credentials=True, kind="confirm-promotion"):
         """pkg/controller/webhook.go: POST of CanaryWebhookPayload as application/json by Go's
         client, which turns the URL's user into basic authentication."""
         canary = yaml.safe_load((ROOT / "deploy/rollout/flagger-canary.yaml").read_text())
-        (hook,) = canary["spec"]["analysis"]["webhooks"]
+        hooks = {hook["type"]: hook for hook in canary["spec"]["analysis"]["webhooks"]}
+        self.assertEqual(set(hooks), {"rollout", "confirm-promotion"})
+        hook = hooks[kind]
         self.assertLessEqual(set(hook), {"name", "type", "url", "timeout", "metadata", "muteAlert"})
-        self.assertEqual(hook["type"], "confirm-promotion")
         self.assertTrue(all(isinstance(value, str) for value in hook["metadata"].values()))
         url = urllib.parse.urlsplit(hook["url"].replace("TOKEN", TOKEN))
         payload = {"name": canary["metadata"]["name"], "namespace": "test", "phase": "Progressing",
@@ -126,9 +127,10 @@ class RolloutTest(unittest.TestCase):
 
     def test_flagger_promotes_only_a_pass(self):
         for service, status in (("good", 200), ("bad", 412), ("quiet", 425)):
-            answer = self.flagger(service)
-            self.assertEqual(answer.status, status, answer.body)  # above 202: the canary waits
-            self.assertIn(answer.json["verdict"], ("pass", "fail", "inconclusive"))
+            for kind in ("rollout", "confirm-promotion"):  # above 202: a failed check, or it waits
+                answer = self.flagger(service, kind=kind)
+                self.assertEqual(answer.status, status, answer.body)
+                self.assertIn(answer.json["verdict"], ("pass", "fail", "inconclusive"))
         self.assertEqual(self.flagger("good", credentials=False).status, 401)
         self.assertEqual(self.flagger("godo").status, 404)
 
