@@ -10,13 +10,21 @@
 #include "agent/shadow/target_url.h"
 
 namespace shadowtap {
+namespace {
+
+// Of a connection to an address that left its name: kept for `max_age`, then one request.
+constexpr Duration kKnownFor = std::chrono::minutes(6);
+
+}  // namespace
 
 void TargetAddresses::follow(const config::Config& config) {
   std::vector<Followed> now;
+  std::vector<std::string> urls;
   for (const config::ServiceConfig& service : config.services) {
     for (const shadow::TargetOptions& target : service.targets()) {
       const auto url = shadow::TargetUrl::parse(target.url);
       if (!url || url->scheme == shadow::TargetUrl::Scheme::kUnix) continue;
+      urls.push_back(target.url);
       Followed& followed = now.emplace_back();
       followed.service = service.name;
       followed.is_service = config::own_check(config, service);
@@ -26,12 +34,19 @@ void TargetAddresses::follow(const config::Config& config) {
     }
   }
   followed_ = std::move(now);  // only now: a name held nowhere would be forgotten
+  if (urls != urls_) last_named_.clear();  // a target that was removed has no connections
+  urls_ = std::move(urls);
 }
 
-// Not those that are the service itself: then it is the service's traffic that would be
-// left out.
-std::vector<Endpoint> TargetAddresses::known() {
-  std::vector<Endpoint> all;
+bool TargetAddresses::is_service(const Endpoint& endpoint) const {
+  return std::any_of(followed_.begin(), followed_.end(), [&](const Followed& followed) {
+    return followed.is_service && followed.is_service(endpoint);
+  });
+}
+
+// Not those that are the service itself: then it is the service's traffic that would be left
+// out. An address that its name left is known for a while: connections to it may be open.
+std::vector<Endpoint> TargetAddresses::known(Time now) {
   std::vector<Endpoint> own;
   for (const Followed& followed : followed_) {
     const auto addresses = followed.literal ? std::vector{*followed.literal}
@@ -39,14 +54,18 @@ std::vector<Endpoint> TargetAddresses::known() {
     for (const shadow::SocketAddress& address : addresses) {
       const auto endpoint = address.endpoint();
       if (!endpoint) continue;
-      const bool is_service = followed.is_service && followed.is_service(*endpoint);
-      (is_service ? own : all).push_back(*endpoint);
-      if (is_service) warn_once(followed, *endpoint);
+      last_named_[*endpoint] = now;
+      if (!is_service(*endpoint)) continue;
+      own.push_back(*endpoint);
+      warn_once(followed, *endpoint);
     }
   }
   own_ = std::move(own);
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
+  std::erase_if(last_named_, [&](const auto& one) {
+    return now - one.second > kKnownFor || is_service(one.first);
+  });
+  std::vector<Endpoint> all;
+  for (const auto& [endpoint, named] : last_named_) all.push_back(endpoint);
   return all;
 }
 
@@ -56,13 +75,13 @@ void TargetAddresses::warn_once(const Followed& followed, const Endpoint& endpoi
                followed.service, endpoint.to_string());
 }
 
-Result<> TargetAddresses::tell(capture::Tap& tap) {
-  std::vector<Endpoint> now = known();
-  if (now == told_) return {};
-  auto told = tap.exclude(now);
+Result<> TargetAddresses::tell(capture::Tap& tap, Time now) {
+  std::vector<Endpoint> all = known(now);
+  if (all == told_) return {};
+  auto told = tap.exclude(all);
   const std::string failure = told ? "" : told.error().message();
   told_.reset();
-  if (told) told_ = std::move(now);
+  if (told) told_ = std::move(all);
   const bool said_before = failure == std::exchange(said_failure_, failure);
   return said_before ? Result<>() : told;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,7 +29,7 @@ class TargetAddresses {
   void follow(const config::Config& config);
   // Tells the tap if anything changed since it last took it. A failure is tried again with
   // each call, and returned once.
-  Result<> tell(capture::Tap& tap);
+  Result<> tell(capture::Tap& tap, Time now = Time::clock::now());
 
  private:
   struct Followed {
@@ -37,11 +38,14 @@ class TargetAddresses {
     std::optional<shadow::SocketAddress> literal;
     std::shared_ptr<const shadow::ResolvedName> name;  // where it is not literal
   };
-  std::vector<Endpoint> known();
+  std::vector<Endpoint> known(Time now);
+  bool is_service(const Endpoint& endpoint) const;
   void warn_once(const Followed& followed, const Endpoint& endpoint) const;
 
   shadow::Resolver& resolver_;
   std::vector<Followed> followed_;
+  std::vector<std::string> urls_;        // of `followed_`
+  std::map<Endpoint, Time> last_named_;  // by one of them
   std::vector<Endpoint> own_;  // at the last look
   std::optional<std::vector<Endpoint>> told_ = std::vector<Endpoint>{};  // none: it failed
   std::string said_failure_;

@@ -11,7 +11,9 @@ namespace {
 
 constexpr int kMostReturns = 3;  // to the head of an interface's hooks: no arms race
 constexpr int kLookAtOnce = 16;  // interfaces a turn; asking costs some 30 µs a hook
-constexpr std::chrono::seconds kLeaveAlone{30};  // an interface that refused
+// An interface that refused is left alone for so long, doubled each time.
+constexpr std::chrono::seconds kFirstPause{1};
+constexpr std::chrono::seconds kLastPause{30};
 
 const InterfaceChoice* find(const std::vector<InterfaceChoice>& choices,
                             const std::string& name) {
@@ -31,7 +33,7 @@ std::string who_hides(const Ahead& ahead) {
 bool Attachments::wanted(const Interface& interface, Time now) const {
   if (!interface.up) return false;  // a notice follows when it comes up
   const auto refused = refused_.find(interface.ifindex);
-  if (refused != refused_.end() && now < refused->second) return false;
+  if (refused != refused_.end() && now < refused->second.until) return false;
   return named_.empty() ? can_carry(interface) : find(named_, interface.name) != nullptr;
 }
 
@@ -90,8 +92,10 @@ Result<> Attachments::try_to_add(const Interface& interface, Time now) {
   }
   kernel_.forget_interface(interface.ifindex);
   if (added.error().code.value() == ENODEV) return {};  // went away meanwhile
-  if (refused_.insert_or_assign(interface.ifindex, now + kLeaveAlone).second)
-    spdlog::warn("cannot watch {}: {}", interface.name, added.error().message());
+  const auto [refusal, first] = refused_.try_emplace(interface.ifindex, Refusal{now, kFirstPause});
+  refusal->second.until = now + refusal->second.pause;
+  refusal->second.pause = std::min(2 * refusal->second.pause, kLastPause);
+  if (first) spdlog::warn("cannot watch {}: {}", interface.name, added.error().message());
   return added;
 }
 

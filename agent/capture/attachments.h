@@ -79,7 +79,11 @@ class Attachments {
   // By ifindex:
   std::map<std::uint32_t, Attached> attached_;
   std::map<std::uint32_t, Kind> said_kinds_;  // by a name that it may not have any more
-  std::map<std::uint32_t, Time> refused_;     // until when they are left alone
+  struct Refusal {
+    Time until;  // it is left alone
+    std::chrono::seconds pause;
+  };
+  std::map<std::uint32_t, Refusal> refused_;
   std::set<std::uint32_t> our_qdiscs_;        // clsact, made by us
 };
 

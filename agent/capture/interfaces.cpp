@@ -90,7 +90,7 @@ Result<> read_routes(Netlink& netlink, Interface& interface) {
     request.route.rtm_family = family;
     auto done = dump(netlink, RTM_GETROUTE, request,
                      [&](const nlmsghdr& m) { read_route(m, interface); });
-    if (!done) return done;
+    if (!done && done.error().code.value() != ENODEV) return done;  // it went meanwhile
   }
   return {};
 }

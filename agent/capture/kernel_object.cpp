@@ -277,13 +277,11 @@ PacketCounts KernelObject::packets() const {
 
 namespace {
 
-// Of what is left out or lost no side ever starts; and such a flow, forgotten, would come back
-// as another one, without what is known of it.
+// Of what is left out no side is ever seen, of what is lost none starts; and such a flow,
+// forgotten, would come back as another one, without what is known of it.
 bool is_half_open(const shadowtap_flow& flow) {
-  constexpr std::uint32_t kNeverStarts = SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET |
-                                         SHADOWTAP_FLOW_REFUSED | SHADOWTAP_FLOW_SHED;
-  return !(flow.flags & kNeverStarts) &&
-         !(flow.sides[SHADOWTAP_TO_CLIENT].flags & SHADOWTAP_SIDE_STARTED);
+  return !(flow.flags & (SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET)) &&
+         !(flow.sides[SHADOWTAP_TO_CLIENT].flags & (SHADOWTAP_SIDE_STARTED | SHADOWTAP_SIDE_SEEN));
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ Result<> each_filter(std::uint32_t ifindex, const OnFilter& on_filter) {
         TC_H_CLSACT, point == HookPoint::kIngress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
     auto listed = netlink->dump(RTM_GETTFILTER, std::as_bytes(std::span(&header, 1)),
                                 [&](const nlmsghdr& m) { read_filter(m, point, on_filter); });
-    if (!listed) return listed;
+    // A kernel without classifiers has no filters.
+    if (!listed && listed.error().code.value() != EOPNOTSUPP) return listed;
   }
   return {};
 }

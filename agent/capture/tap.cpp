@@ -24,6 +24,7 @@ using std::chrono::seconds;
 // routes: a router has too many.
 constexpr seconds kSettle{3};
 constexpr std::size_t kAttachAtOnce = 8;
+constexpr int kMostLists = 5;  // at the start, on a host where interfaces come and go
 constexpr seconds kVerifyEvery{5};  // that nobody removed our programs
 constexpr seconds kSweepEvery{15};
 constexpr seconds kFlowIdle{120};
@@ -52,6 +53,7 @@ class LiveTap final : public Tap {
 
  private:
   Result<> attach_here();
+  bool lives_on();
   void let_go();
   void keep_attached(Time now, bool verify);
   void leave_namespace();
@@ -93,6 +95,7 @@ Result<> LiveTap::attach_here() {
   if (!notices) return notices.error();
   notices_.emplace(std::move(*notices));
   auto interfaces = list_interfaces();
+  for (int i = 0; i < kMostLists && !interfaces; ++i) interfaces = list_interfaces();
   if (!interfaces) return interfaces.error();
   if (auto checked = check_choices(*interfaces); !checked) return checked;
   const bool tcx = !options_.force_clsact &&
@@ -115,7 +118,7 @@ void LiveTap::follow() {
   const Time now = std::chrono::steady_clock::now();
   const bool verify = now - verified_ >= kVerifyEvery;
   if (verify) verified_ = now;
-  if (verify && attachments_ && !inside_->path_leads_here()) leave_namespace();
+  if (verify && attachments_ && !inside_->path_leads_here() && !lives_on()) leave_namespace();
   if (verify && comes_back_) come_back();
   if (attachments_) keep_attached(now, verify);
 }
@@ -134,6 +137,18 @@ void LiveTap::keep_attached(Time now, bool verify) {
   if (now - swept_ < kSweepEvery) return;
   swept_ = now;
   kernel_->sweep_flows(kFlowIdle);
+}
+
+// A container that is started again leaves its pod's namespace as it is: there are interfaces
+// in it until the pod goes.
+bool LiveTap::lives_on() {
+  if (!options_.netns.starts_with("/proc/")) return false;
+  bool any = false;
+  inside_->run([&] {
+    const auto interfaces = list_interfaces();
+    any = interfaces && std::ranges::any_of(*interfaces, [](const auto& one) { return !one.loopback; });
+  });
+  return any;
 }
 
 // Held by us, a namespace whose owner removed it keeps the names of its interfaces taken,

@@ -13,6 +13,9 @@ namespace shadowtap::shadow {
 
 class AddressTurns {
  public:
+  // `first`: whose turn it is, so that shards do not all begin with the same.
+  explicit AddressTurns(std::size_t first = 0) : turn_(first) {}
+
   // The next one in turn. Needs a list that is not empty.
   const SocketAddress& next(const std::vector<SocketAddress>& list);
   // All, the one in turn first, those to leave alone last.
@@ -22,7 +25,7 @@ class AddressTurns {
   bool avoided(const SocketAddress& address, Time now) const;
 
  private:
-  std::size_t turn_ = 0;
+  std::size_t turn_;
   std::vector<std::pair<SocketAddress, Time>> avoided_until_;
 };
 

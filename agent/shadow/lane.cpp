@@ -14,6 +14,11 @@ constexpr Duration kPairWait = std::chrono::milliseconds(20);
 constexpr Duration kPairRest = std::chrono::seconds(1);
 constexpr std::size_t kMaxServerErrors = 4096;
 
+// Now, or perhaps in a moment.
+bool may_come(Target::Admission admission) {
+  return admission == Target::Admission::kNow || admission == Target::Admission::kNoSlot;
+}
+
 http::Answer failed_answer(http::AnswerError error) {
   http::Answer answer;
   answer.error = error;
@@ -157,8 +162,7 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
     case Target::Admission::kNow:
       break;
   }
-  const bool together =
-      shot.second_wanted && second_ && second_->probe(now) == Target::Admission::kNow;
+  const bool together = shot.second_wanted && second_ && may_come(second_->probe(now));
   if (together && !pair_ready(now)) return false;
   switch (first_->admit(now)) {
     case Target::Admission::kNow:
@@ -174,11 +178,12 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
   return true;
 }
 
-// Both have a connection to send on, or were waited for long enough. The wait is one for all
+// Both have a slot and a connection to send on, or were waited for long enough. The wait is one for all
 // heads: with one each, a second that cannot be reached would set the first one's pace.
 bool Lane::pair_ready(Time now) {
   const bool first_warm = first_->warm(now);
-  if (second_->warm(now) && first_warm) {
+  const bool has_slot = second_->probe(now) == Target::Admission::kNow;
+  if (has_slot && second_->warm(now) && first_warm) {
     pair_awaited_since_ = {};
     return true;
   }

@@ -87,6 +87,7 @@ Target::Target(const Surroundings& around, const TargetOptions& options,
       limits_(limits_of(options, dispatch)),
       breaker_(options.breaker, Time::clock::now()),
       rate_(options.rate / around.context.shards),
+      turns_(around.context.shard),
       created_(Time::clock::now()) {
   // Put before this process was there: what it has lived counts.
   if (options.put_at) created_ += *options.put_at - wall(created_, created_);
@@ -190,7 +191,7 @@ void Target::reach(const SocketAddress& address, Time now) {
       std::any_of(connections_.begin(), connections_.end(),
                   [&](const auto& each) { return each->peer() == address; });
   if (has_one || reaching_ != nullptr || turns_.avoided(address, now) ||
-      connections_.size() >= concurrency_) {
+      connections_.size() >= std::max(concurrency_, addresses().size())) {
     return;
   }
   const auto connection = add_connection();

@@ -172,7 +172,7 @@ TEST_F(Watching, WhatRefusesStarvesNobody) {
 TEST_F(Watching, WhatRefusesIsSaidOnceAndTriedAgainLater) {
   add_refusing("r0");
   const Log log;
-  for (int i = 0; i < 3; ++i, now_ += seconds(31)) reconcile();
+  for (int i = 0; i < 6; ++i, now_ += seconds(31)) reconcile();  // the pause has grown to 30 s
   EXPECT_EQ(log.lines_with("cannot watch r0"), 1U);
   must_run("tc qdisc del dev r0 ingress");
   now_ -= seconds(2);
@@ -187,7 +187,7 @@ TEST_F(Watching, WhatRefusesLeavesNothingInTheMap) {
   add_refusing("r0");
   std::uint32_t next = 1'000'000;
   while (kernel_->set_leaf(next, false)) ASSERT_LT(++next, 1'100'000U);
-  for (const std::uint32_t room_for : {1, 2}) kernel_->forget_interface(next - room_for);
+  for (const std::uint32_t room_for : {1U, 2U}) kernel_->forget_interface(next - room_for);
   reconcile();  // lo takes one
   EXPECT_THAT(watched(), Contains("lo"));
   EXPECT_TRUE(kernel_->set_leaf(next, false));
