@@ -128,7 +128,7 @@ bool GorReader::parse_message() {
       failure_ = GorRecord::kTooLarge;
       return false;
     }
-    if (whole && parser_.can_skip() != UINT64_MAX && !record_ends()) {
+    if (whole && !record_ends()) {
       const std::string_view monkeys = std::string_view(buffer_).substr(begin_);
       const auto through = parser_.feed(monkeys.substr(0, kGorSeparator.size()));
       drop_front(through.consumed);
@@ -149,8 +149,9 @@ bool GorReader::parse_message() {
 bool GorReader::record_ends() {
   std::size_t after = begin_ + kGorSeparator.size();
   while (buffer_.find('\n', after) == std::string::npos && buffer_.size() - after < kMaxMetaLine) {
-    if (!fill()) break;
-    after = begin_ + kGorSeparator.size();
+    const bool more = fill();
+    after = begin_ + kGorSeparator.size();  // fill() moves the buffer, at the end as well
+    if (!more) break;
   }
   if (after == buffer_.size()) return true;
   const std::size_t end = buffer_.find('\n', after);

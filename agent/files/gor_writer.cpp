@@ -15,6 +15,11 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+// A separator before the one at its end: readers would take what follows for a record.
+bool ends_early(std::string_view message) {
+  return message.find(kGorSeparator) + kGorSeparator.size() < message.size();
+}
+
 // "dir/x.gor.gz" and 3 -> "dir/x_3.gor.gz".
 std::string numbered(const std::string& path, std::uint32_t index) {
   for (const std::string_view suffix : {".gor.gz", ".gor", ".gz"}) {
@@ -78,24 +83,28 @@ std::int64_t GorWriter::wall(Time time) const {
   return (time.time_since_epoch() + options_.to_wall).count();
 }
 
+Result<> GorWriter::leave_out() {
+  ++left_out_;
+  return {};
+}
+
 Result<> GorWriter::write(const http::Exchange& exchange) {
   const bool whole = exchange.request.body.whole() &&
                      (!exchange.original || exchange.original->body.whole());
-  if (!whole) {
-    ++left_out_;
-    return {};
-  }
+  if (!whole) return leave_out();
+  const std::string request = to_wire(exchange.request).append(kGorSeparator);
+  const std::string answer =
+      exchange.original ? to_wire(*exchange.original).append(kGorSeparator) : std::string();
+  if (ends_early(request) || ends_early(answer)) return leave_out();
   if (options_.max_file_bytes != 0 && file_bytes_ >= options_.max_file_bytes) {
     const Result<> next = open_next();
     if (!next) return next;
   }
   const std::string id = fmt::format("{:024x}", exchange.id);
-  std::string record = format_gor_meta({'1', id, wall(exchange.request_first), 0});
-  record.append(to_wire(exchange.request)).append(kGorSeparator);
+  std::string record = format_gor_meta({'1', id, wall(exchange.request_first), 0}) + request;
   if (exchange.original) {
     const Duration latency = exchange.response_last - exchange.response_first;
-    record += format_gor_meta({'2', id, wall(exchange.response_first), latency.count()});
-    record.append(to_wire(*exchange.original)).append(kGorSeparator);
+    record += format_gor_meta({'2', id, wall(exchange.response_first), latency.count()}) + answer;
   }
   ++exchanges_;
   return put(record);

@@ -4,7 +4,8 @@
 //   x.gor, x.gor.gz   one file, compressed by its suffix
 //   with a limit      x_0.gor, x_1.gor, …: the next begins when one has reached it
 //
-// Exchanges whose body was cut cannot be written whole: they are counted and left out.
+// Exchanges that cannot be written whole are counted and left out: where a body was cut, or
+// a message contains the separator, with which a client could put in records of its own.
 // Not thread-safe; the caller redacts.
 #pragma once
 
@@ -46,6 +47,7 @@ class GorWriter {
  private:
   explicit GorWriter(const GorWriterOptions& options) : options_(options) {}
   Result<> open_next();
+  Result<> leave_out();
   Result<> put(const std::string& bytes);
   std::int64_t wall(Time time) const;
 

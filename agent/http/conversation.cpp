@@ -16,7 +16,7 @@ void advance(Bytes& bytes, std::size_t n) {
   if (n > 0) bytes.starts_segment = false;
 }
 
-// Some servers end a body with a line break that its length does not count.
+// Some clients and servers end a body with a line break that its length does not count.
 std::size_t empty_lines(std::string_view bytes) {
   return std::min(bytes.find_first_not_of("\r\n"), bytes.size());
 }
@@ -35,7 +35,7 @@ void Conversation::client_bytes(const Bytes& bytes) {
   client_seen_ = std::max(client_seen_, end_of(bytes));
   if (sync_ == Sync::kSeeking && looks_like_tls(bytes)) return stop(ConversationEvent::kTls);
   if (awaits_upgrade()) {
-    hold(held_client_, bytes);
+    hold(held_client_, held_client_.end(), bytes);
   } else if (!forgetful_) {
     read_client(bytes);
   }
@@ -45,6 +45,8 @@ void Conversation::client_bytes(const Bytes& bytes) {
 void Conversation::read_client(Bytes bytes) {
   while (!bytes.bytes.empty() && !forgetful_ && !stopped()) {
     if (request_ && refused_expectation(bytes)) return out_of_step("body not sent", Side::kClient);
+    if (!request_ && sync_ == Sync::kInStep) advance(bytes, empty_lines(bytes.bytes));
+    if (bytes.bytes.empty()) return;
     if (!request_ && !begin_request(bytes)) return;
     const bool was_begun = request_->begun();
     const auto progress = request_->feed(bytes.bytes);
@@ -58,7 +60,7 @@ void Conversation::read_client(Bytes bytes) {
     if (progress.state == MessageParser::State::kComplete) request_read(bytes.time);
     release_server();
     if (!awaits_upgrade()) continue;
-    if (!bytes.bytes.empty()) hold(held_client_, bytes);
+    if (!bytes.bytes.empty()) hold(held_client_, held_client_.begin(), bytes);
     return;
   }
 }
@@ -68,7 +70,8 @@ bool Conversation::begin_request(const Bytes& bytes) {
     if (pending_.empty() && quiet_point(bytes)) {
       confirm();
     } else {
-      pipelines_ = pipelines_ || !pending_.empty();
+      const bool blank = empty_lines(bytes.bytes) == bytes.bytes.size();
+      pipelines_ = pipelines_ || (!blank && !pending_.empty());
       out_of_step("pipelined after a gap", Side::kClient);
     }
   }
@@ -153,7 +156,7 @@ void Conversation::server_bytes(const Bytes& bytes) {
     if (unanswered_ && final_answer_.seen_in(bytes.bytes, bytes.starts_segment)) unanswered_ = false;
     dropped(Side::kServer, looks_like_response(bytes));
   } else if (!held_server_.empty()) {
-    hold(held_server_, bytes);
+    hold(held_server_, held_server_.end(), bytes);
   } else {
     read_server(bytes);
   }
@@ -190,7 +193,7 @@ bool Conversation::begin_response(const Bytes& bytes) {
     unpaired_response("no request seen");
     return out_of_step("an answer nobody asked for", Side::kServer), false;
   }
-  if (pending == nullptr) return hold(held_server_, bytes), false;
+  if (pending == nullptr) return hold(held_server_, held_server_.begin(), bytes), false;
   if (said_close_) count(ConversationEvent::kBytesAfterClose);
   response_ = context_.parsers.take();
   start_response(*pending);
@@ -250,21 +253,17 @@ void Conversation::pop_pending() {
 // Answers that came before the request they belong to was read.
 void Conversation::release_server() {
   while (!held_server_.empty() && unanswered() != nullptr && !stopped()) {
-    const HeldQueue queue = take(held_server_);
-    for (const Held& held : queue) {
-      if (!held_server_.empty()) {
-        hold(held_server_, held.view());
-      } else {
-        read_server(held.view());
-      }
-    }
+    const Held held = take_first(held_server_);
+    read_server(held.view());
   }
   if (server_ended_ && held_server_.empty()) finish_server(last_);
 }
 
 void Conversation::release_client() {
-  if (held_client_.empty() || awaits_upgrade()) return;
-  for (const Held& held : take(held_client_)) client_bytes(held.view());
+  while (!held_client_.empty() && !awaits_upgrade()) {
+    const Held held = take_first(held_client_);
+    client_bytes(held.view());
+  }
 }
 
 Conversation::Pending* Conversation::unanswered() {
@@ -275,20 +274,23 @@ bool Conversation::awaits_upgrade() const {
   return !pending_.empty() && pending_.back().upgrade && pending_.back().complete;
 }
 
-Conversation::HeldQueue Conversation::take(HeldQueue& queue) {
-  for (const Held& held : queue) held_ -= held.bytes.size();
-  return std::exchange(queue, {});
+Conversation::Held Conversation::take_first(HeldQueue& queue) {
+  Held first = std::move(queue.front());
+  queue.pop_front();
+  held_ -= sizeof(Held) + first.bytes.size();
+  return first;
 }
 
-void Conversation::hold(HeldQueue& queue, const Bytes& bytes) {
-  if (held_ + bytes.bytes.size() > context_.options.max_held) {
+void Conversation::hold(HeldQueue& queue, HeldQueue::const_iterator before, const Bytes& bytes) {
+  const std::size_t cost = sizeof(Held) + bytes.bytes.size();
+  if (held_ + cost > context_.options.max_held) {
     count(ConversationEvent::kHeldTooMuch);
     pipelines_ = true;
     return out_of_step("held too much", Side::kClient);
   }
-  held_ += bytes.bytes.size();
-  queue.push_back({bytes.offset, std::string(bytes.bytes), bytes.acknowledged,
-                   bytes.starts_segment, bytes.time});
+  held_ += cost;
+  queue.insert(before, {bytes.offset, std::string(bytes.bytes), bytes.acknowledged,
+                        bytes.starts_segment, bytes.time});
 }
 
 }  // namespace shadowtap::http

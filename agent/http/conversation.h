@@ -35,6 +35,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +50,7 @@ namespace shadowtap::http {
 
 struct ConversationOptions {
   std::size_t max_pending = 1024;    // requests of a connection waiting for an answer
-  std::size_t max_held = 1 << 20;    // bytes waiting for the other direction
+  std::size_t max_held = 1 << 20;    // memory of what waits for the other direction
   Duration response_timeout = std::chrono::seconds(60);
   Duration quiet = std::chrono::seconds(1);
 };
@@ -172,7 +173,7 @@ class Conversation {
     Time time;
     Bytes view() const { return {offset, bytes, acknowledged, starts_segment, time}; }
   };
-  using HeldQueue = std::vector<Held>;
+  using HeldQueue = std::list<Held>;  // an empty std::deque costs 576 bytes a connection
 
   // conversation.cpp: bytes to messages to pairs
   void read_client(Bytes bytes);
@@ -191,8 +192,9 @@ class Conversation {
   void finish_server(Time time);
   Pending* unanswered();
   bool awaits_upgrade() const;
-  void hold(HeldQueue& queue, const Bytes& bytes);
-  HeldQueue take(HeldQueue& queue);
+  // In order: the rest of what was taken first goes to the front again.
+  void hold(HeldQueue& queue, HeldQueue::const_iterator before, const Bytes& bytes);
+  Held take_first(HeldQueue& queue);
 
   // conversation_sync.cpp: where pairing starts, stops and starts again
   bool quiet_point(const Bytes& bytes) const;

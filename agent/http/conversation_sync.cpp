@@ -150,8 +150,10 @@ bool Conversation::misjudged() const {
 
 void Conversation::confirm() {
   sync_ = Sync::kInStep;
-  held_ = 0;
-  for (Answered& answered : std::exchange(unconfirmed_, {})) tell(std::move(answered));
+  for (Answered& answered : std::exchange(unconfirmed_, {})) {
+    held_ -= answered.response.held_bytes();
+    tell(std::move(answered));
+  }
 }
 
 void Conversation::count(ConversationEvent event) {
@@ -227,7 +229,11 @@ void Conversation::client_gap(std::int64_t from, std::int64_t to, Time time) {
   }
   if (stopped() || forgetful_ || sync_ == Sync::kSeeking) return;
   const auto missing = static_cast<std::uint64_t>(to - from);
-  if (!request_ || request_->can_skip() < missing) return forget_client("gap");
+  if (!request_ || request_->can_skip() < missing) {
+    // What was lost held the beginning of another request.
+    pipelines_ = pipelines_ || (request_ && request_->counting_down());
+    return forget_client("gap");
+  }
   if (request_->skip(missing) == MessageParser::State::kComplete) request_read(last_);
   release_server();
 }

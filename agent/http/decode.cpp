@@ -132,8 +132,9 @@ Decoding unzstd(std::string_view bytes, std::string& out, std::size_t max) {
     const bool within = room.written(to.pos, max);
     if (ZSTD_isError(left) != 0) return Decoding::kCorrupt;
     if (!within) return Decoding::kTooLarge;
-    if (in.pos < in.size || to.pos == offered) continue;
-    return left == 0 ? Decoding::kDecoded : Decoding::kCorrupt;
+    // Asked once more behind a frame's end, it would wait for another frame.
+    if (left == 0 && in.pos == in.size) return Decoding::kDecoded;
+    if (in.pos == in.size && to.pos < offered) return Decoding::kCorrupt;
   }
 }
 

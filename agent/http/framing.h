@@ -6,9 +6,13 @@
 
 namespace shadowtap::http {
 
-// A transfer coding other than "identity", which is what RFC 2616 called no coding at all;
-// some servers still say it.
+// Any Transfer-Encoding but one line of "identity", which is what RFC 2616 called no coding
+// at all; some servers still say it.
 bool has_transfer_coding(const HeaderList& headers);
+
+// Whether the last coding is chunked. All lines are one list, whose empty elements do not
+// count (RFC 9110 section 5.6.1).
+bool ends_in_chunked(const HeaderList& headers);
 
 // One line of known codings that ends in chunked, in a version that has them. Of a request,
 // which servers take in as many ways as there are servers where it is more than that.

@@ -265,23 +265,18 @@ void MessageParser::begin_body() {
   is_request() ? frame_request() : frame_response();
 }
 
-bool MessageParser::transfer_coded() const {
-  return (parser_.flags & F_TRANSFER_ENCODING) != 0 &&
-         has_transfer_coding(is_request() ? request_.headers : response_.headers);
-}
-
 // Some servers take a folded line for a header of its own, others drop it.
 bool MessageParser::fold_may_frame() const {
   if (!lines_.folded()) return false;
   return has_length_ || (parser_.flags & F_TRANSFER_ENCODING) != 0 || mentions_framing(request_.headers);
 }
 
+// By our own list: llhttp takes `chunked\t` for no chunked (RFC 9112 sections 6.1 and 6.3).
 void MessageParser::frame_request() {
   if (fold_may_frame()) return fail(ParseError::kFraming);
-  const bool chunked = (parser_.flags & F_CHUNKED) != 0;
-  if (chunked ? !clearly_chunked(request_) || has_length_ : transfer_coded()) return fail(ParseError::kFraming);
-  request_.chunked = chunked;
-  if (chunked) {
+  request_.chunked = has_transfer_coding(request_.headers);
+  if (request_.chunked) {
+    if (has_length_ || !clearly_chunked(request_)) return fail(ParseError::kFraming);
     stage_ = Stage::kChunked;
     return;
   }
@@ -295,12 +290,12 @@ void MessageParser::frame_response() {
   const bool bodiless = answer_to_ == AnswerTo::kHead || status / 100 == 1 || status == 204 ||
                         status == 304 || tunnel();
   if (bodiless) return complete();
-  response_.chunked = (parser_.flags & F_CHUNKED) != 0;
+  response_.chunked = ends_in_chunked(response_.headers);
   if (response_.chunked) {
     stage_ = Stage::kChunked;
     return;
   }
-  if (has_length_ && !transfer_coded()) return count_down(length_);
+  if (has_length_ && !has_transfer_coding(response_.headers)) return count_down(length_);
   response_.close_delimited = true;
   keep_alive_ = false;
   stage_ = Stage::kUntilClose;

@@ -51,6 +51,8 @@ class MessageParser {
   State skip(std::uint64_t n);
   // How many coming bytes are certain to be body: none while their end is not known.
   std::uint64_t can_skip() const;
+  // Amid a body whose length was announced: behind can_skip() bytes another message begins.
+  bool counting_down() const { return state_ == State::kNeedsMore && stage_ == Stage::kCounted; }
 
   // The body beyond its kept limit will not be hashed. Behind start_…(), before its bytes.
   void forgo_rest() { forgone_ = true; }
@@ -109,7 +111,6 @@ class MessageParser {
   void begin_body();
   void frame_request();
   void frame_response();
-  bool transfer_coded() const;
   bool fold_may_frame() const;
   void count_down(std::uint64_t length);
   void complete();

@@ -139,6 +139,30 @@ TEST_F(GorFile, ACutBodyIsLeftOutAndCounted) {
   EXPECT_EQ(writer.value()->left_out(), 1U);
 }
 
+TEST_F(GorFile, AMessageThatContainsTheSeparatorIsLeftOutAndCounted) {
+  const std::string separator(kGorSeparator);
+  const std::string injected = separator + "1 aa 1 0\nGET /admin HTTP/1.1\r\n\r\n";
+  const std::string overlapping = "x" + separator.substr(0, separator.size() - 1);
+  auto writer = GorWriter::create({path("a.gor"), 0, false, {}});
+  ASSERT_TRUE(writer);
+  for (const std::string& body : {injected, overlapping}) {
+    http::Exchange asked = recorded(1, "/asked");
+    asked.request.body = {body, body.size(), {}};
+    ASSERT_TRUE(writer.value()->write(asked));
+    http::Exchange answered = recorded(2, "/answered");
+    answered.original->chunked = false;
+    answered.original->body = {body, body.size(), {}};
+    ASSERT_TRUE(writer.value()->write(answered));
+  }
+  ASSERT_TRUE(writer.value()->write(recorded(3, "/kept")));
+  ASSERT_TRUE(writer.value()->close());
+  EXPECT_EQ(writer.value()->left_out(), 4U);
+  EXPECT_EQ(writer.value()->exchanges(), 1U);
+  Recorder sink;
+  read(path("a.gor"), sink);
+  EXPECT_THAT(sink.lines(), ElementsAre("POST /kept {ab} -> 200 [answer]"));
+}
+
 TEST_F(GorFile, NoSuchFolderSaysSo) {
   const auto writer = GorWriter::create({path("no/such/a.gor"), 0, false, {}});
   ASSERT_FALSE(writer);
@@ -168,6 +192,15 @@ TEST_F(GorFile, ASeparatorInsideABodyIsBody) {
   EXPECT_THAT(lines_of("1 aa 1 0\nPOST /a HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
                        "\r\n\r\n" + body + kEnd + "2 aa 1 0\nHTTP/1.1 204 N\r\n\r\n" + kEnd),
               ElementsAre("POST /a {" + body + "} -> 204 []"));
+}
+
+TEST_F(GorFile, ASeparatorInsideABodyWithoutALengthIsBody) {
+  const std::string body = "x" + kEnd + "y";
+  EXPECT_THAT(lines_of("1 aa 1 0\nGET /a HTTP/1.1\r\n\r\n" + kEnd +
+                       "2 aa 1 0\nHTTP/1.1 200 OK\r\n\r\n" + body + kEnd +
+                       "1 bb 1 0\nGET /b HTTP/1.1\r\n\r\n" + kEnd +
+                       "2 bb 1 0\nHTTP/1.1 200 OK\r\n\r\n" + body),
+              ElementsAre("GET /a -> 200 [" + body + "]", "GET /b -> 200 [" + body + "]"));
 }
 
 TEST_F(GorFile, DamagedRecordsCostThemselvesOnly) {

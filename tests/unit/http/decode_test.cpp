@@ -58,6 +58,22 @@ TEST(Decode, EachCodingAloneStackedAndInAnyCase) {
   }
 }
 
+TEST(Decode, ContentThatFillsWholeBlocks) {
+  for (const std::size_t size : {65'536, 131'072, 196'608}) {
+    const std::string text(size, 'x');
+    for (const auto& [coding, bytes] :
+         {std::pair{"gzip", gzipped(text)}, {"deflate", deflated(text, -MAX_WBITS)},
+          {"zstd", zstandard(text)}, {"zstd", zstandard(text) + zstandard("")}}) {
+      const DecodedBody body = decode_body(coding, bytes, kMax);
+      EXPECT_EQ(body.outcome, Decoding::kDecoded) << coding << size;
+      EXPECT_EQ(body.bytes, text) << coding << size;
+    }
+    std::string cut = zstandard(text);
+    cut.pop_back();
+    EXPECT_EQ(decode_body("zstd", cut, kMax).outcome, Decoding::kCorrupt);
+  }
+}
+
 TEST(Decode, Brotli) {
   const DecodedBody body = decode_body("br", kBrotli, kMax);
   EXPECT_EQ(body.outcome, Decoding::kDecoded);

@@ -53,6 +53,33 @@ TEST(Hostile, ATimeOutThatCrossedTheRequestIsNotItsAnswer) {
               ElementsAre("GET /a -> 200 [A]", "GET /b lost: an answer nobody asked for"));
 }
 
+// A line break behind a body, which its length does not count, begins no request.
+TEST(Hostile, ATimeOutThatCrossedTheRequestBehindALineBreakIsNotItsAnswer) {
+  const std::string post = "POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nab";
+  for (const bool separate : {false, true}) {
+    Wire wire;
+    wire.handshake().client(separate ? post : post + "\r\n").server(ok("A"));
+    if (separate) wire.client("\r\n");
+    wire.client(get("/b")).server("HTTP/1.1 408 Request Time-out\r\nConnection: close\r\n\r\n");
+    crossed(wire, get("/b").size());
+    wire.server_fin().client_fin();
+    EXPECT_THAT(lines(wire.packets), ElementsAre("POST /a {ab} -> 200 [A]",
+                                                 "GET /b lost: an answer nobody asked for"));
+  }
+}
+
+TEST(Hostile, AHoleThatSwallowedTheBeginningOfARequestShowsPipelining) {
+  const std::string post = "POST /a HTTP/1.1\r\nContent-Length: 10\r\n\r\n01234";
+  Wire wire;
+  wire.handshake().client(post);
+  const std::size_t victim = wire.packets.size();
+  wire.client("56789" + get("/x")).server(ok("A"));
+  wire.packets.erase(wire.packets.begin() + static_cast<long>(victim));
+  wire.client(get("/b")).server(ok("X")).client(get("/c")).server(ok("B"));
+  wire.client(get("/d")).server(ok("C")).fins();
+  EXPECT_THAT(pairs(wire.packets), ElementsAre());
+}
+
 // Behind an answer without a body, and behind the announced length: the server's own
 // bytes, before any other request.
 TEST(Hostile, WhatStandsBehindAnAnswerIsNotTheNextOne) {
@@ -193,7 +220,10 @@ INSTANTIATE_TEST_SUITE_P(
                       "Transfer-Encoding: chunked;a=b", "Transfer-Encoding:\r\n chunked",
                       "Content-Length:\r\n #", " Content-Length: #",
                       "X: y\r\n Content-Length: #\r\nTransfer-Encoding : chunked",
-                      "Transfer-Encoding: identity\r\nTransfer-Encoding: identity"));
+                      "Transfer-Encoding: identity\r\nTransfer-Encoding: identity",
+                      "Content-Length: #\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\t",
+                      "Content-Length: #\r\nTransfer-Encoding: chunked\t",
+                      "Transfer-Encoding: identity\r\nTransfer-Encoding:\tchunked\t"));
 
 // Pretty-printed bodies have lines that begin with white space.
 TEST(Hostile, ABodyIsNoFoldedHeader) {

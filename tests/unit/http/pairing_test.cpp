@@ -157,6 +157,22 @@ TEST(PairingAfterLoss, LostResponseLosesThatExchangeAndPairsTheNext) {
               ElementsAre("GET /a lost: gap", "GET /b -> 200 [B]", "GET /c -> 200 [C]"));
 }
 
+TEST(PairingAfterLoss, ALineBreakBehindABodyIsNoPipelining) {
+  Wire wire;
+  wire.handshake();
+  wire.client("POST /a HTTP/1.1\r\nContent-Length: 1\r\n\r\na").client("\r\n");
+  wire.server("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA");
+  wire.client("GET /b HTTP/1.1\r\n\r\n");
+  const std::size_t victim = wire.packets.size();
+  wire.server("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nB");
+  wire.client("GET /c HTTP/1.1\r\n\r\n").server("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nC");
+  wire.packets.erase(wire.packets.begin() + static_cast<long>(victim));
+  Recorder sink;
+  run(wire.packets, sink);
+  EXPECT_THAT(sink.lines(),
+              ElementsAre("POST /a {a} -> 200 [A]", "GET /b lost: gap", "GET /c -> 200 [C]"));
+}
+
 TEST(PairingAfterLoss, JoinedMidStreamBetweenPipelinedRequestsTellsNoPair) {
   Wire wire;
   wire.handshake();
@@ -192,6 +208,50 @@ TEST(PairingAfterLoss, AGapInACountedBodyHurtsThatExchangeOnly) {
   Recorder sink;
   run(wire.packets, sink);
   EXPECT_THAT(sink.lines(), ElementsAre("GET /a lost: gap", "GET /b -> 200 [B]"));
+}
+
+// A conversation whose server's bytes come first, as the tap may see them.
+struct Overtaken {
+  explicit Overtaken(std::size_t max_held)
+      : context{{.max_held = max_held}, sink, http::ExchangeIds(0, 1), http::ParserPool({}), {}},
+        conversation(context, {}, true) {}
+
+  void server(std::string_view bytes) {
+    conversation.server_bytes({server_at, bytes, 1 << 20, true, {}});
+    server_at += static_cast<std::int64_t>(bytes.size());
+  }
+  void client(std::string_view bytes) {
+    conversation.client_bytes({client_at, bytes, server_at, true, {}});
+    client_at += static_cast<std::int64_t>(bytes.size());
+  }
+
+  Recorder sink;
+  http::ConversationContext context;
+  http::Conversation conversation;
+  std::int64_t server_at = 0;
+  std::int64_t client_at = 0;
+};
+
+TEST(PairingHeld, AnswersThatCameFirstKeepTheirOrderAndAreLetGo) {
+  Overtaken taken(1 << 20);
+  const std::string a = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
+  taken.server(a + "A" + a + "B" + a.substr(0, 9));
+  taken.server(a.substr(9) + "C" + a);
+  taken.server("D");
+  for (const char* target : {"/a", "/b", "/c", "/d"}) {
+    taken.client("GET " + std::string(target) + " HTTP/1.1\r\n\r\n");
+  }
+  EXPECT_THAT(taken.sink.lines(), ElementsAre("GET /a -> 200 [A]", "GET /b -> 200 [B]",
+                                              "GET /c -> 200 [C]", "GET /d -> 200 [D]"));
+  EXPECT_EQ(taken.conversation.held_bytes(), 0U);
+}
+
+TEST(PairingHeld, WhatKeepsAByteCountsAsWell) {
+  Overtaken taken(4096);
+  for (const char byte : std::string("HTTP/1.1 200 OK\r\nX: ") + std::string(200, 'x')) {
+    taken.server({&byte, 1});
+  }
+  EXPECT_EQ(taken.context.events.value(http::ConversationEvent::kHeldTooMuch), 1U);
 }
 
 TEST(PairingOddities, TlsHttp2AndJunkStopTheConnectionUnderTheirName) {
