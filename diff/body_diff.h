@@ -16,6 +16,9 @@ namespace shadowtap::diff {
 struct BodyPair {
   std::string_view left;
   std::string_view right;
+  // Decoded by the header's charset: what the document itself declares is past.
+  bool left_is_utf8 = false;
+  bool right_is_utf8 = false;
 };
 
 enum class BodyCompared : std::uint8_t {
@@ -31,7 +34,7 @@ BodyCompared diff_markup(const BodyPair& bodies, bool html, const RuleSet::Compi
                          Report& report);
 // application/x-www-form-urlencoded: fields by name, the values of one name in order.
 void diff_form(const BodyPair& bodies, const RuleSet::Compiled& rules, Report& report);
-// Parts by name; each with its content type and file name.
+// Parts by name; each with its file name and its headers.
 BodyCompared diff_multipart(const BodyPair& bodies, const std::string& left_boundary,
                             const std::string& right_boundary,
                             const RuleSet::Compiled& rules, Report& report);

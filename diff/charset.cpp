@@ -26,7 +26,8 @@ std::string from_one_byte(std::string_view bytes, bool windows) {
   return out;
 }
 
-std::string from_utf16(std::string_view bytes, bool big_endian) {
+std::optional<std::string> from_utf16(std::string_view bytes, bool big_endian) {
+  if (bytes.size() % 2 != 0) return std::nullopt;
   std::string out;
   const auto unit = [&](std::size_t i) -> std::uint32_t {
     const auto first = static_cast<unsigned char>(bytes[i]);

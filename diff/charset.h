@@ -8,8 +8,8 @@
 
 namespace shadowtap::diff {
 
-// Nothing where the charset is UTF-8, ASCII or unknown: the bytes are to be taken as they
-// are. `charset` in lower case.
+// Nothing where the charset is UTF-8, ASCII or unknown, or UTF-16 ends within a unit: the
+// bytes are to be taken as they are. `charset` in lower case.
 std::optional<std::string> to_utf8(std::string_view bytes, std::string_view charset);
 
 }  // namespace shadowtap::diff

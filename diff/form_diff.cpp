@@ -1,5 +1,6 @@
 // Form fields by name: urlencoded (WHATWG URL, section 5) and multipart (RFC 7578, 2046).
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct Field {
   std::string value;
   std::string type;  // of a part
   std::string file;
+  std::map<std::string, std::string> headers;  // of a part: the others, lower-case names
 };
 
 int hex_digit(char c) {
@@ -48,7 +50,7 @@ std::vector<Field> parse_form(std::string_view body) {
     if (pair.empty()) continue;
     const auto equals = std::min(pair.find('='), pair.size());
     fields.push_back({decoded(pair.substr(0, equals)),
-                      decoded(pair.substr(std::min(equals + 1, pair.size()))), "", ""});
+                      decoded(pair.substr(std::min(equals + 1, pair.size()))), "", "", {}});
   }
   return fields;
 }
@@ -68,52 +70,121 @@ std::string parameter(std::string_view header, std::string_view name) {
   return {};
 }
 
+// Without name and filename: those are compared by themselves.
+std::string bare_disposition(std::string_view value) {
+  std::string bare;
+  for (const auto part : split(value, ';')) {
+    const auto equals = part.find('=');
+    const std::string name = to_lower(trim(part.substr(0, equals)));
+    if (name == "name" || name == "filename") continue;
+    if (!bare.empty()) bare += "; ";
+    bare += equals == part.npos ? name : std::string(part);
+  }
+  return bare;
+}
+
+// False: it is none.
+bool add_header(Field& field, std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == line.npos) return false;
+  const std::string name = to_lower(trim(line.substr(0, colon)));
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (name == "content-disposition") {
+    field.name = parameter(value, "name");
+    field.file = parameter(value, "filename");
+    field.headers[name] = bare_disposition(value);
+  } else if (name == "content-type") {
+    field.type = to_lower(value);
+  } else if (name != "content-length") {  // the value says it
+    std::string& values = field.headers[name];
+    if (!values.empty()) values += ", ";
+    values += value;
+  }
+  return true;
+}
+
 Field parse_part(std::string_view part, std::size_t index) {
   Field field;
-  const auto blank = part.find("\r\n\r\n");
+  const bool bare = part.starts_with("\r\n");
+  const auto blank = bare ? 0 : part.find("\r\n\r\n");
   std::string_view head = part.substr(0, blank);
-  field.value = blank == part.npos ? "" : part.substr(blank + 4);
+  if (blank != part.npos) field.value = part.substr(blank + (bare ? 2 : 4));
+  std::string unread;
   while (!head.empty()) {
     const auto end = std::min(head.find("\r\n"), head.size());
     const std::string_view line = head.substr(0, end);
+    if (!add_header(field, line)) unread.append(line).append("\r\n");
     head.remove_prefix(std::min(end + 2, head.size()));
-    const auto colon = line.find(':');
-    if (colon == line.npos) continue;
-    const std::string_view value = trim(line.substr(colon + 1));
-    if (equal_ignoring_case(line.substr(0, colon), "content-disposition")) {
-      field.name = parameter(value, "name");
-      field.file = parameter(value, "filename");
-    } else if (equal_ignoring_case(line.substr(0, colon), "content-type")) {
-      field.type = to_lower(value);
-    }
   }
+  // What is no header is content, wherever it stands.
+  field.value.insert(0, unread);
   if (field.name.empty()) field.name = "[" + std::to_string(index) + "]";
   return field;
 }
 
-// RFC 2046 section 5.1.1: delimiters stand at a line's start; the CRLF before one is its.
+struct Delimiter {
+  std::size_t begin = 0;
+  std::size_t end = 0;  // its line's CRLF; of the last one, its "--"
+  bool last = false;
+};
+
+// RFC 2046 section 5.1.1: behind the boundary stands "--", or blanks and the line's end.
+std::optional<Delimiter> delimiter_at(std::string_view body, std::size_t begin,
+                                      std::size_t size) {
+  std::size_t end = begin + size;
+  if (body.substr(end, 2) == "--") return Delimiter{begin, end, true};
+  end = std::min(body.find_first_not_of(" \t", end), body.size());
+  if (end < body.size() && body.substr(end, 2) != "\r\n") return std::nullopt;
+  return Delimiter{begin, end, false};
+}
+
+// Delimiters stand at a line's start; the CRLF before one is its.
+std::optional<Delimiter> find_delimiter(std::string_view body, const std::string& delimiter,
+                                        std::size_t from) {
+  for (auto at = body.find(delimiter, from); at != body.npos;
+       at = body.find(delimiter, at + 1)) {
+    if (const auto found = delimiter_at(body, at, delimiter.size())) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<Delimiter> first_delimiter(std::string_view body, const std::string& delimiter) {
+  if (body.starts_with(std::string_view(delimiter).substr(2))) {
+    if (const auto found = delimiter_at(body, 0, delimiter.size() - 2)) return found;
+  }
+  return find_delimiter(body, delimiter, 0);
+}
+
 std::optional<std::vector<Field>> parse_multipart(std::string_view body,
                                                   const std::string& boundary) {
   const std::string delimiter = "\r\n--" + boundary;
   std::vector<Field> fields;
-  std::size_t at = 0;
-  if (!body.starts_with(std::string_view(delimiter).substr(2))) {
-    at = body.find(delimiter);
-    if (at == body.npos) return std::nullopt;
-    at += 2;
+  auto at = first_delimiter(body, delimiter);
+  while (at && !at->last) {
+    const auto next = find_delimiter(body, delimiter, at->end);
+    if (!next) return std::nullopt;
+    // Of a part without any line, the CRLF is the next delimiter's.
+    const std::size_t begin = std::min(at->end + 2, next->begin);
+    fields.push_back(parse_part(body.substr(begin, next->begin - begin), fields.size()));
+    at = next;
   }
-  at += delimiter.size() - 2;
-  while (body.substr(at, 2) != "--") {
-    const auto line_end = body.find("\r\n", at);
-    if (line_end == body.npos) return std::nullopt;
-    const auto next = body.find(delimiter, line_end);
-    if (next == body.npos) return std::nullopt;
-    // A part without headers begins with the blank line itself.
-    const std::size_t begin = std::min(line_end + 2, next);
-    fields.push_back(parse_part(body.substr(begin, next - begin), fields.size()));
-    at = next + delimiter.size();
-  }
+  if (!at) return std::nullopt;
   return fields;
+}
+
+void compare_headers(const Field& left, const Field& right, NamedDiff& named) {
+  const auto value = [](const Field& field, const std::string& name) {
+    const auto found = field.headers.find(name);
+    return found == field.headers.end() ? std::nullopt
+                                        : std::optional<std::string_view>(found->second);
+  };
+  auto all = left.headers;
+  all.insert(right.headers.begin(), right.headers.end());
+  for (const auto& [name, any] : all) {
+    const auto l = value(left, name);
+    const auto r = value(right, name);
+    named.compare(left.name + "." + name, l, r, l == r, Kind::kValue, left.name);
+  }
 }
 
 void compare_pair(const Field* left, const Field* right, NamedDiff& named) {
@@ -130,6 +201,7 @@ void compare_pair(const Field* left, const Field* right, NamedDiff& named) {
   if (!left || !right) return;
   if (left->type != right->type) compare(name + ".content-type", &Field::type, name);
   if (left->file != right->file) compare(name + ".filename", &Field::file, name);
+  if (left->headers != right->headers) compare_headers(*left, *right, named);
 }
 
 void compare_fields(const std::vector<Field>& left, const std::vector<Field>& right,

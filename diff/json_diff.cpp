@@ -78,7 +78,7 @@ void JsonDiff::push_array(NodeId left, NodeId right) {
     return;
   }
   if (!probing_ && plan.by_position) report_.truncate();
-  if (!probing_ && plan.odd_keys) {
+  if (!probing_ && plan.odd_keys && report_.takes_notes()) {
     report_.note("elements of " + path(true) + " without a unique key are aligned by content");
   }
   if (plan.pairings.empty()) return;
@@ -187,7 +187,7 @@ void JsonDiff::plan_members(Frame& frame) {
 }
 
 void JsonDiff::note_duplicates(NodeId left, NodeId right) {
-  if (probing_) return;
+  if (probing_ || !report_.takes_notes()) return;
   const bool l = left_.doc()[left].duplicates;
   const bool r = right_.doc()[right].duplicates;
   report_.note("duplicate keys in " + path(true) + (l && r ? " on both sides"
@@ -260,15 +260,17 @@ bool JsonDiff::compare_embedded(NodeId left, NodeId right) {
 }
 
 bool JsonDiff::forgiven_value(NodeId left, NodeId right) const {
-  RuleRef ref = left_.mark(left).forgiving;
-  if (ref == 0) ref = right_.mark(right).forgiving;
-  if (ref == 0) return false;
-  const CompiledRule& rule = left_.rules().rules[ref - 1U];
-  if (left_.doc()[left].type == JsonType::kString) {
-    return rule.forgives(left_.doc().string(left), right_.doc().string(right), false);
-  }
-  return rule.forgives(left_.doc().raw(left), right_.doc().raw(right),
-                       left_.doc()[left].type == JsonType::kNumber);
+  if (left_.forgiving(left).empty() && right_.forgiving(right).empty()) return false;
+  const JsonType type = left_.doc()[left].type;
+  const bool number = type == JsonType::kNumber;
+  const auto text = [type](const JsonSide& side, NodeId id) {
+    return type == JsonType::kString ? side.doc().string(id) : side.doc().raw(id);
+  };
+  const auto forgives = [&](RuleRef ref) {
+    return left_.rules().rules[ref - 1U].forgives(text(left_, left), text(right_, right), number);
+  };
+  return std::ranges::any_of(left_.forgiving(left), forgives) ||
+         std::ranges::any_of(right_.forgiving(right), forgives);
 }
 
 std::string_view JsonDiff::shown_raw(const JsonSide& side, NodeId id) const {

@@ -20,8 +20,8 @@ class Marker {
   using Bars = std::unordered_map<NodeId, std::vector<JsonRuleStart>>;
 
   Marker(const JsonDocument& document, const RuleSet::Compiled& rules,
-         std::vector<JsonMark>& marks, Bars& bars)
-      : document_(document), rules_(rules), marks_(marks), bars_(bars) {}
+         std::vector<JsonMark>& marks, RuleSets& forgiving, Bars& bars)
+      : document_(document), rules_(rules), marks_(marks), forgiving_(forgiving), bars_(bars) {}
 
   void run(std::span<const JsonRuleStart> starts, Kinds inherited) {
     marks_[0].ignored = inherited;
@@ -89,7 +89,7 @@ class Marker {
     }
   }
 
-  static void apply(const CompiledRule& rule, RuleRef ref, JsonMark& mark) {
+  void apply(const CompiledRule& rule, RuleRef ref, JsonMark& mark) {
     using Action = CompiledRule::Action;
     switch (rule.action) {
       case Action::kIgnore:
@@ -102,7 +102,7 @@ class Marker {
         break;
       case Action::kTolerance:
       case Action::kPattern:
-        if (mark.forgiving == 0) mark.forgiving = ref;
+        mark.forgiving = forgiving_.with(mark.forgiving, ref);
         break;
     }
   }
@@ -126,6 +126,7 @@ class Marker {
   const JsonDocument& document_;
   const RuleSet::Compiled& rules_;
   std::vector<JsonMark>& marks_;
+  RuleSets& forgiving_;
   Bars& bars_;
   std::vector<State> states_;
   std::vector<Open> open_;
@@ -133,11 +134,24 @@ class Marker {
 
 }  // namespace
 
+std::uint32_t RuleSets::with(std::uint32_t set, RuleRef rule) {
+  const auto& rules = sets_[set];
+  if (std::find(rules.begin(), rules.end(), rule) != rules.end()) return set;
+  const auto next = static_cast<std::uint32_t>(sets_.size());
+  const auto [known, is_new] = known_.try_emplace({set, rule}, next);
+  if (is_new) {
+    auto more = rules;
+    more.push_back(rule);
+    sets_.push_back(std::move(more));
+  }
+  return known->second;
+}
+
 void JsonMarks::build(const JsonDocument& document, const RuleSet::Compiled& rules,
                       std::span<const JsonRuleStart> starts, Kinds inherited) {
   if (starts.empty() && inherited == 0) return;
   marks_.resize(document.size());
-  Marker(document, rules, marks_, bars_).run(starts, inherited);
+  Marker(document, rules, marks_, forgiving_, bars_).run(starts, inherited);
 }
 
 std::vector<JsonRuleStart> JsonMarks::starts_at(NodeId string) const {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "diff/compiled_rules.h"
@@ -19,8 +21,8 @@ using RuleRef = std::uint16_t;
 struct JsonMark {
   Kinds ignored = 0;  // its own and its ancestors'
   bool own = false;   // selected itself by an ignore rule
-  RuleRef forgiving = 0;  // a tolerance or a pattern
-  RuleRef array = 0;      // unordered or keyed
+  RuleRef array = 0;            // unordered or keyed
+  std::uint32_t forgiving = 0;  // a set of tolerances and patterns: JsonMarks::forgiving()
 };
 
 // A rule that stands before the root of a document: the first part of its path, or,
@@ -28,6 +30,17 @@ struct JsonMark {
 struct JsonRuleStart {
   RuleRef rule = 0;
   std::uint16_t part = 0;
+};
+
+// Sets of rules by number; 0 is the empty one. Few: most nodes share theirs.
+class RuleSets {
+ public:
+  std::uint32_t with(std::uint32_t set, RuleRef rule);
+  const std::vector<RuleRef>& operator[](std::uint32_t set) const { return sets_[set]; }
+
+ private:
+  std::vector<std::vector<RuleRef>> sets_{{}};
+  std::map<std::pair<std::uint32_t, RuleRef>, std::uint32_t> known_;
 };
 
 class JsonMarks {
@@ -40,6 +53,10 @@ class JsonMarks {
   const JsonMark& operator[](NodeId id) const {
     return marks_.empty() ? kNothing : marks_[id];
   }
+  // The tolerances and patterns for this node, in their order.
+  const std::vector<RuleRef>& forgiving(NodeId id) const {
+    return forgiving_[(*this)[id].forgiving];
+  }
   // The rules that go on inside the document embedded at this string.
   std::vector<JsonRuleStart> starts_at(NodeId string) const;
 
@@ -48,6 +65,7 @@ class JsonMarks {
  private:
   static constexpr JsonMark kNothing{};
   std::vector<JsonMark> marks_;
+  RuleSets forgiving_;
   std::unordered_map<NodeId, std::vector<JsonRuleStart>> bars_;
 };
 

@@ -97,13 +97,17 @@ void JsonSide::hash_string(NodeId id, Hash& h) {
 // A value that a tolerance or pattern may make equal to another one looks like all of
 // its type.
 void JsonSide::forgive(NodeId id, Hash& h) const {
-  const RuleRef ref = mark(id).forgiving;
-  if (ref == 0) return;
+  const auto& refs = marks_.forgiving(id);
+  if (refs.empty()) return;
   const JsonType type = document_[id].type;
   const bool number = type == JsonType::kNumber;
   const std::string_view text =
       type == JsonType::kString ? document_.string(id) : document_.raw(id);
-  if (!rules_.rules[ref - 1U].applies(text, number)) return;
+  if (std::none_of(refs.begin(), refs.end(), [&](RuleRef ref) {
+        return rules_.rules[ref - 1U].applies(text, number);
+      })) {
+    return;
+  }
   h.value = type_hash(type);
   h.exact = false;
 }

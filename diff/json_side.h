@@ -22,6 +22,7 @@ class JsonSide {
 
   const JsonDocument& doc() const { return document_; }
   const JsonMark& mark(NodeId id) const { return marks_[id]; }
+  const std::vector<RuleRef>& forgiving(NodeId id) const { return marks_.forgiving(id); }
   bool has_marks() const { return !marks_.empty(); }
   const RuleSet::Compiled& rules() const { return rules_; }
 

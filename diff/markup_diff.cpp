@@ -98,13 +98,14 @@ class MarkupDiff {
     return kinds;
   }
 
-  const CompiledRule* forgiving(const Way& way) const {
-    for (const auto* rule : markup_rules_) {
+  // Whether `asked` of a tolerance or pattern for this node says yes.
+  template <typename Asked>
+  bool any_forgiving(const Way& way, Asked asked) const {
+    return std::any_of(markup_rules_.begin(), markup_rules_.end(), [&](const auto* rule) {
       const bool forgives = rule->action == CompiledRule::Action::kTolerance ||
                             rule->action == CompiledRule::Action::kPattern;
-      if (forgives && selects(rule->path.markup, 0, way, 0)) return rule;
-    }
-    return nullptr;
+      return forgives && selects(rule->path.markup, 0, way, 0) && asked(*rule);
+    });
   }
 
   // Equal under the rules, equal hash; ignored nodes have none.
@@ -135,9 +136,10 @@ class MarkupDiff {
 
   std::uint64_t value_hash(std::string_view value, const Way& way) const {
     if (rules_.mode == Mode::kShape) return 3;
-    const CompiledRule* rule = markup_rules_.empty() ? nullptr : forgiving(way);
-    if (rule != nullptr && rule->applies(value, is_number(value))) return 5;
-    return hash_bytes(value);
+    const bool forgivable = any_forgiving(way, [&](const CompiledRule& rule) {
+      return rule.applies(value, is_number(value));
+    });
+    return forgivable ? 5 : hash_bytes(value);
   }
 
   void elements(const MarkupNode& left, const MarkupNode& right) {
@@ -167,10 +169,10 @@ class MarkupDiff {
       return found(left ? Kind::kMissing : Kind::kExtra, left ? *left : "", right ? *right : "");
     }
     if (rules_.mode == Mode::kShape) return;
-    if (const CompiledRule* rule = forgiving(left_);
-        rule && rule->forgives(*left, *right, is_number(*left) && is_number(*right))) {
-      return;
-    }
+    const bool forgiven_value = any_forgiving(left_, [&](const CompiledRule& rule) {
+      return rule.forgives(*left, *right, is_number(*left) && is_number(*right));
+    });
+    if (forgiven_value) return;
     found(Kind::kValue, *left, *right);
   }
 
@@ -272,16 +274,33 @@ class MarkupDiff {
     return a.name == b.name && a.space == b.space;
   }
 
+  static std::size_t equal_attributes(const MarkupNode& a, const MarkupNode& b) {
+    std::size_t equal = 0;
+    auto x = a.attributes.begin();
+    auto y = b.attributes.begin();
+    while (x != a.attributes.end() && y != b.attributes.end()) {
+      const int order = x->name.compare(y->name);
+      equal += order == 0 && x->value == y->value;
+      if (order <= 0) ++x;
+      if (order >= 0) ++y;
+    }
+    return equal;
+  }
+
   // Elements of one name are half alike already; the rest is shared attributes and
   // children.
-  static std::uint32_t similarity(const MarkupNode& a, const MarkupNode& b) {
+  std::uint32_t similarity(const MarkupNode& a, const MarkupNode& b) {
     if (!alike(a, b)) return 0;
+    const std::size_t steps = a.attributes.size() + b.attributes.size() +
+                              std::min(a.children.size(), b.children.size());
+    if (steps > report_.steps_left() / 2) {
+      report_.truncate();
+      return kFullShare / 2;
+    }
+    report_.spend(steps);
     const std::size_t most = std::max(a.attributes.size() + a.children.size(),
                                       b.attributes.size() + b.children.size());
-    std::size_t equal = 0;
-    for (const auto& x : a.attributes) {
-      for (const auto& y : b.attributes) equal += x.name == y.name && x.value == y.value;
-    }
+    std::size_t equal = equal_attributes(a, b);
     for (std::size_t i = 0; i < std::min(a.children.size(), b.children.size()); ++i) {
       equal += a.children[i].hash == b.children[i].hash;
     }
@@ -373,8 +392,8 @@ BodyCompared diff_markup(const BodyPair& bodies, bool html, const RuleSet::Compi
     report.note("too large to be compared as markup");
     return BodyCompared::kNotIt;
   }
-  auto left = parse_markup(bodies.left, html);
-  auto right = parse_markup(bodies.right, html);
+  auto left = parse_markup(bodies.left, html, bodies.left_is_utf8);
+  auto right = parse_markup(bodies.right, html, bodies.right_is_utf8);
   if (!left || !right) return BodyCompared::kNotIt;
   MarkupDiff(rules, report).run(*left, *right);
   return BodyCompared::kDone;

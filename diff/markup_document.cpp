@@ -5,6 +5,7 @@
 #include <libxml/tree.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <memory>
@@ -16,10 +17,13 @@ namespace {
 
 // libxml2's own limit for XML; its HTML parser has a similar one. Recursion is bounded.
 constexpr int kMaxMarkupDepth = 256;
+// libxml2 compares a tag's attributes each with each.
+constexpr int kMaxAttributes = 4096;
 
 struct FreeDocument {
   void operator()(xmlDoc* doc) const { xmlFreeDoc(doc); }
 };
+using Document = std::unique_ptr<xmlDoc, FreeDocument>;
 
 std::string text_of(const xmlChar* text) {
   return text ? std::string(reinterpret_cast<const char*>(text)) : std::string();
@@ -103,20 +107,75 @@ bool fill(MarkupNode& to, const xmlNode* from, bool html, int depth) {
   return true;
 }
 
+// In XML a value holds no '<', so a tag has no more attributes than there are "=" and quote
+// between one '<' and the next, wherever those stand. Zero bytes: of UTF-16.
+bool has_crowded_tag(std::string_view text) {
+  constexpr std::string_view kBlanks(" \t\r\n\0", 5);
+  int attributes = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '<') attributes = 0;
+    if (text[i] != '=') continue;
+    const auto next = text.find_first_not_of(kBlanks, i + 1);
+    if (next == text.npos) return false;
+    if (text[next] == '"' || text[next] == '\'') ++attributes;
+    if (attributes > kMaxAttributes) return true;
+    i = next - 1;
+  }
+  return false;
+}
+
+// HTML, bit by bit: what a tag's attributes are in lenient HTML only the parser knows, and its
+// table of them (two entries each, doubled when full) is looked at before each bit.
+struct HtmlSource {
+  std::string_view rest;
+  const htmlParserCtxt* parser;
+  bool crowded = false;
+};
+
+int read_html(void* source, char* to, int size) {
+  auto& html = *static_cast<HtmlSource*>(source);
+  html.crowded = html.crowded || html.parser->maxatts > 4 * kMaxAttributes;
+  if (html.crowded) return 0;
+  const std::size_t n = std::min(html.rest.size(), static_cast<std::size_t>(size));
+  std::memcpy(to, html.rest.data(), n);
+  html.rest.remove_prefix(n);
+  return static_cast<int>(n);
+}
+
+constexpr int kHtmlOptions =
+    HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET;
+
+Document parse_html(std::string_view text) {
+  // Behind a byte that is no UTF-8, libxml2 reads further bits as Latin-1, wherever they begin.
+  if (!is_utf8(text)) {
+    return Document(htmlReadMemory(text.data(), static_cast<int>(text.size()), nullptr, "UTF-8",
+                                   kHtmlOptions));
+  }
+  const std::unique_ptr<htmlParserCtxt, void (*)(htmlParserCtxt*)> parser(htmlNewParserCtxt(),
+                                                                          htmlFreeParserCtxt);
+  if (!parser) return nullptr;
+  HtmlSource source{text, parser.get()};
+  Document doc(htmlCtxtReadIO(parser.get(), read_html, nullptr, &source, nullptr, "UTF-8",
+                              kHtmlOptions));
+  return source.crowded ? nullptr : std::move(doc);
+}
+
+Document parse_xml(std::string_view text, bool is_utf8) {
+  if (has_crowded_tag(text)) return nullptr;
+  return Document(xmlReadMemory(text.data(), static_cast<int>(text.size()), nullptr,
+                                is_utf8 ? "UTF-8" : nullptr,
+                                XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET |
+                                    (is_utf8 ? XML_PARSE_IGNORE_ENC : 0)));
+}
+
 }  // namespace
 
-std::optional<MarkupNode> parse_markup(std::string_view text, bool html) {
+std::optional<MarkupNode> parse_markup(std::string_view text, bool html, bool is_utf8) {
   if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return {};
   // libxml2's own first-use initialisation is not safe among threads.
   static const bool initialised = (xmlInitParser(), true);
   static_cast<void>(initialised);
-  const int size = static_cast<int>(text.size());
-  const std::unique_ptr<xmlDoc, FreeDocument> doc(
-      html ? htmlReadMemory(text.data(), size, nullptr, "UTF-8",
-                            HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                                HTML_PARSE_NONET)
-           : xmlReadMemory(text.data(), size, nullptr, nullptr,
-                           XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET));
+  const Document doc = html ? parse_html(text) : parse_xml(text, is_utf8);
   const xmlNode* root = doc ? xmlDocGetRootElement(doc.get()) : nullptr;
   if (root == nullptr) return std::nullopt;
   MarkupNode top;

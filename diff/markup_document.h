@@ -30,7 +30,8 @@ struct MarkupNode {
   bool is_text() const { return name.empty(); }
 };
 
-// Nothing where it does not parse, or is nested deeper than 256.
-std::optional<MarkupNode> parse_markup(std::string_view text, bool html);
+// Nothing where it does not parse, is nested deeper than 256, or has a tag of more than 4096
+// attributes (HTML in UTF-8: some more). `is_utf8`: whatever encoding it declares.
+std::optional<MarkupNode> parse_markup(std::string_view text, bool html, bool is_utf8);
 
 }  // namespace shadowtap::diff

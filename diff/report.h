@@ -1,4 +1,4 @@
-// Where comparers put what they find: keeps the two budgets, cuts what is shown, and
+// Where comparers put what they find: keeps the budgets, cuts what is shown, and
 // knows when to stop. One per comparison; internal to diff/.
 #pragma once
 
@@ -31,6 +31,8 @@ class Report {
 
   void add(Difference difference);
   void note(std::string text);
+  // False: a note is dropped, and need not be written.
+  bool takes_notes() const;
   void found_map_like(const std::string& aggregated);
   bool known_map_like(const std::string& aggregated) const;
 
@@ -44,6 +46,7 @@ class Report {
   const Budget& budget_;
   const MapLikePaths* known_;
   std::uint64_t steps_left_;
+  std::size_t path_bytes_ = 0;
   bool stopped_ = false;
 };
 

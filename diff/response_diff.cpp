@@ -27,6 +27,7 @@ struct Body {
     media = media_of(type, bytes);
     if (media == Media::kBinary || type.charset.empty()) return;
     if (auto text = to_utf8(bytes, type.charset)) {
+      is_utf8 = true;
       transcoded = std::move(*text);
       bytes = transcoded;
       media = media_of(type, bytes);
@@ -38,6 +39,7 @@ struct Body {
   ContentType type;
   std::string transcoded;
   std::string_view bytes;
+  bool is_utf8 = false;  // by decoding
   Media media = Media::kText;
 };
 
@@ -53,7 +55,7 @@ void diff_status(const ResponseView& left, const ResponseView& right,
 // As documents of one kind. Returns what they were compared as.
 Media diff_documents(const Body& left, const Body& right, const RuleSet::Compiled& rules,
                      Report& report) {
-  const BodyPair bodies{left.bytes, right.bytes};
+  const BodyPair bodies{left.bytes, right.bytes, left.is_utf8, right.is_utf8};
   const Media media = left.media;
   BodyCompared compared = BodyCompared::kNotIt;
   if (left.media == Media::kJson || right.media == Media::kJson) {
@@ -103,8 +105,12 @@ std::string coding_of(const ResponseView& response) {
 void diff_codings(const ResponseView& left, const ResponseView& right, bool equal_content,
                   const RuleSet::Compiled& rules, Report& report) {
   NamedDiff named(RulePath::Into::kHeader, rules, report);
+  const auto is_ignored = [&](std::string_view name) {
+    const auto& names = rules.ignored_headers;
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   const auto compare = [&](std::string_view name, const std::string& l, const std::string& r) {
-    if (l == r) return;
+    if (l == r || is_ignored(name)) return;
     if (equal_content) return named.compare(name, l, r, false, Kind::kEncoding);
     const auto side = [](const std::string& text) {
       return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
@@ -112,7 +118,7 @@ void diff_codings(const ResponseView& left, const ResponseView& right, bool equa
     named.compare(name, side(l), side(r), false);
   };
   compare("content-encoding", coding_of(left), coding_of(right));
-  if (same_content_type(left, right)) return;
+  if (same_content_type(left, right) || is_ignored("content-type")) return;
   const ContentType l = content_type(left);
   const ContentType r = content_type(right);
   // Another type is a difference of its own, and reported.

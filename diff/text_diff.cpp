@@ -49,6 +49,7 @@ class TextDiff {
       for (auto& match : matches) std::swap(match.a, match.b);
     }
     report_.spend(before - steps);
+    std::erase_if(matches, [&](const Match& m) { return !same(m.a, m.b); });
     // Without an alignment, the first difference is still where it is.
     if (!complete) {
       matches = common_ends();
@@ -67,6 +68,13 @@ class TextDiff {
       hashes.push_back(pattern != 0 ? mix(pattern, 0x5151) : hash_bytes(lines[i]));
     }
     return hashes;
+  }
+
+  // Hashes collide.
+  bool same(std::size_t i, std::size_t j) const {
+    if (left_[i] == right_[j]) return true;
+    const std::size_t pattern = has_patterns_ ? pattern_of(left_[i], i + 1) : 0;
+    return pattern != 0 && pattern == pattern_of(right_[j], j + 1);
   }
 
   std::size_t pattern_of(std::string_view line, std::size_t number) const {

@@ -146,6 +146,75 @@ TEST(Limits, ShownValuesAreCutBetweenCodePoints) {
   EXPECT_EQ(d.all.at(0).left, "\"üüüü…");
 }
 
+TEST(Limits, PathsOfDeepNodesHaveABudget) {
+  const std::string open = repeated("[", 10'000);
+  const std::string close = repeated("]", 10'000);
+  const Differences d = compared(open + array_of(300, 0, 2) + close,
+                                 open + array_of(300, 1, 2) + close);
+  std::size_t bytes = 0;
+  for (const auto& one : d.all) {
+    bytes += one.path.size() + one.aggregated.size() + one.right_path.size();
+  }
+  EXPECT_LE(bytes, 4U << 20);
+  EXPECT_GE(d.all.size(), 60u);
+  EXPECT_TRUE(d.truncated);
+}
+
+TEST(Limits, OnePathIsShownHoweverLong) {
+  const std::string key(5 << 20, 'k');
+  const Differences d = compared("{\"" + key + "\":1}", "{\"" + key + "\":2}");
+  EXPECT_EQ(d.all.size(), 1u);
+  EXPECT_FALSE(d.truncated);
+}
+
+TEST(Limits, MapLikePathsAreAsManyAsALatchKeeps) {
+  const std::string open = repeated("{\"1\":0,\"2\":0,\"3\":0,\"4\":", 100);
+  const std::string close = repeated("}", 100);
+  const Differences d = compared(open + "1" + close, open + "2" + close);
+  ASSERT_EQ(d.all.size(), 1u);
+  EXPECT_EQ(d.map_like.size(), 64u);
+}
+
+std::string element_of(std::size_t attributes, std::string_view value) {
+  std::string text = "<b";
+  for (std::size_t i = 0; i < attributes; ++i) {
+    text += " a" + std::to_string(i) + "=\"" + std::string(value) + "\"";
+  }
+  return text + "/>";
+}
+
+TEST(Limits, AttributesAreChargedWhereElementsArePaired) {
+  const std::string left = "<a>" + element_of(1'000, "1") + element_of(900, "2") + "</a>";
+  const std::string right = "<a>" + element_of(900, "3") + element_of(1'000, "4") + "</a>";
+  const std::string xml = "<?xml version=\"1.0\"?>";
+  EXPECT_FALSE(compared(xml + left, xml + right, {}, {.max_differences = 10'000}).truncated);
+  const Differences d = compared(xml + left, xml + right, {},
+                                 {.max_differences = 10'000, .max_steps = 6'000});
+  EXPECT_TRUE(d.truncated);
+  EXPECT_FALSE(d.equal);
+}
+
+TEST(Limits, AnHtmlTagOfTooManyAttributesIsComparedAsText) {
+  const auto media = [&](std::size_t attributes) {
+    const std::string html = "<!doctype html><p x='<!--'" + element_of(attributes, ">").substr(2);
+    return compared(html + "one", html + "two").media;
+  };
+  EXPECT_EQ(media(4'096), Media::kHtml);
+  EXPECT_EQ(media(50'000), Media::kText);
+}
+
+TEST(Limits, ATagOfTooManyAttributesIsComparedAsText) {
+  const std::string xml = "<?xml version=\"1.0\"?>";
+  const auto media = [&](std::size_t attributes) {
+    return compared(xml + element_of(attributes, "1"), xml + element_of(attributes, "2")).media;
+  };
+  EXPECT_EQ(media(4'096), Media::kXml);
+  EXPECT_EQ(media(4'097), Media::kText);
+  const std::string many = repeated("<b c=\"1\"/>", 5'000);
+  EXPECT_EQ(compared(xml + "<a>" + many + "</a>", xml + "<a>" + many + "<d/></a>").media,
+            Media::kXml);
+}
+
 TEST(Limits, DeepMarkupIsComparedAsText) {
   ResponseView left = body_of("");
   const std::string l = repeated("<a>", 1000) + repeated("</a>", 1000);
