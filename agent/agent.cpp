@@ -70,8 +70,9 @@ Duration to_wall(bool live) {
 // What is kept of an original has to be as long as what is kept of an answer, and of a request
 // as what may be sent.
 std::size_t kept_body_bytes(const config::Config& config) {
-  std::size_t most = 0;
+  std::size_t most = http::ParserOptions().max_body_bytes;
   for (const config::ServiceConfig& service : config.services) {
+    if (service.targets().empty()) continue;
     most = std::max(most, service.select.max_request_body);
     for (const shadow::TargetOptions& target : service.targets()) {
       most = std::max(most, target.max_answer_bytes);

@@ -4,11 +4,18 @@
 
 #include "agent/base/text.h"
 #include "agent/http/decode.h"
+#include "agent/results/body_kind.h"
 
 namespace shadowtap {
 namespace {
 
 constexpr std::size_t kMaxRecordedBytes = 64 << 20;
+
+// Text that does not decode was never coded, whatever its header says.
+bool is_plain(http::Decoding outcome, std::string_view bytes) {
+  return (outcome == http::Decoding::kUnknownCoding || outcome == http::Decoding::kCorrupt) &&
+         results::is_text(bytes);
+}
 
 // A body redacted in its content, not in its coding: one that was changed goes out plain. Of
 // one that cannot be decoded, what came out of it, or a note, goes in its place. One that was
@@ -16,8 +23,9 @@ constexpr std::size_t kMaxRecordedBytes = 64 << 20;
 bool redact_body(http::Body& body, const http::HeaderList& headers,
                  const results::Redactor& redactor) {
   if (body.bytes.empty() || !body.whole()) return false;
-  const http::DecodedBody plain = http::decode_body(
+  http::DecodedBody plain = http::decode_body(
       headers.find("Content-Encoding").value_or(""), body.bytes, kMaxRecordedBytes);
+  if (is_plain(plain.outcome, body.bytes)) plain = {http::Decoding::kDecoded, body.bytes};
   const bool decoded = plain.outcome == http::Decoding::kDecoded;
   std::string redacted =
       decoded || !plain.bytes.empty()

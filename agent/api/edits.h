@@ -18,7 +18,8 @@ class Edits {
   // ***. Nothing: no such service, or no such target.
   virtual std::optional<std::string> read(const std::string& service,
                                           const std::string& section) const = 0;
-  // Replaces the section. An error names every mistake, one a line; nothing is changed then.
+  // Replaces the section. An error names every mistake, one a line; nothing is changed then,
+  // but with kHoldsUnkept.
   virtual Result<> write(const std::string& service, const std::string& section,
                          const std::string& json) = 0;
   virtual Result<> remove(const std::string& service, const std::string& section) = 0;

@@ -25,6 +25,8 @@ Error errno_error(std::string context, int number = -1);
 
 // A failure that the context says in full (wrong input, unsupported, …).
 Error plain_error(std::string context);
+// The code of an error that means: what was asked for holds, and will not outlast this process.
+inline constexpr std::errc kHoldsUnkept = std::errc::state_not_recoverable;
 
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location&);
 

@@ -17,11 +17,12 @@ constexpr const char* kFile = "/overlay.json";
 
 WallTime now() { return WallTime(std::chrono::system_clock::now()); }
 
-// The change holds already; that it will not outlast this process is still an error.
+// The change holds already; that it will not outlast this process is still an error, and one
+// that callers tell from all others.
 Result<> kept(Result<> saved) {
   if (saved) return saved;
-  return Error{saved.error().code, "the change holds, but could not be kept: " +
-                                       saved.error().context};
+  return Error{std::make_error_code(kHoldsUnkept),
+               "the change holds, but could not be kept: " + saved.error().message()};
 }
 
 std::optional<shadow::TargetOptions> target_of(const ServiceConfig& service,

@@ -247,9 +247,7 @@ Result<> Overlay::put(const Config& base, const std::string& service, const std:
     changes_.push_back({service, section, key, new_value ? *new_value : Node(),
                         hash_of(old_value), printed(now)});
   }
-  Result<> saved = save();
-  if (!saved) changes_ = std::move(before);
-  return saved;
+  return save_or_return_to(std::move(before));
 }
 
 Result<> Overlay::remove_target(const Config& base, const std::string& service, shadow::Role role,
@@ -261,8 +259,14 @@ Result<> Overlay::remove_target(const Config& base, const std::string& service, 
   std::vector<Change> before = changes_;
   std::erase_if(changes_, [&](const Change& c) { return c.service == service && c.section == section; });
   if (said) changes_.push_back({service, section, {}, {}, hash_of(&*said), printed(now)});
+  return save_or_return_to(std::move(before));
+}
+
+// On a disk that takes nothing the change stays here, as it holds: a file that is read again must
+// not undo it, and the next save brings it along. One that no file takes would keep all others out.
+Result<> Overlay::save_or_return_to(std::vector<Change> before) {
   Result<> saved = save();
-  if (!saved) changes_ = std::move(before);
+  if (!saved && !saved.error().code) changes_ = std::move(before);
   return saved;
 }
 

@@ -57,6 +57,7 @@ class Overlay {
  private:
   Result<> put(const Config& base, const std::string& service, const std::string& section,
                const Node& wanted, WallTime now);
+  Result<> save_or_return_to(std::vector<Change> before);
   Result<> save() const;
 
   std::string path_;

@@ -6,29 +6,19 @@
 #include <cstdint>
 #include <optional>
 
+#include "agent/base/ascii.h"
+
 namespace shadowtap::results {
 namespace {
 
 constexpr int kMaxEmbedded = 4;
-
-// The index after the string that begins at `i` (its quote), or the end of a cut text.
-std::size_t end_of_string(std::string_view text, std::size_t i) {
-  for (++i; i < text.size(); ++i) {
-    if (text[i] == '\\') {
-      ++i;
-    } else if (text[i] == '"') {
-      return i + 1;
-    }
-  }
-  return text.size();
-}
 
 std::size_t end_of_container(std::string_view text, std::size_t i) {
   std::size_t depth = 0;
   while (i < text.size()) {
     const char c = text[i];
     if (c == '"') {
-      i = end_of_string(text, i);
+      i = end_of_json_string(text, i);
       continue;
     }
     ++i;
@@ -39,16 +29,10 @@ std::size_t end_of_container(std::string_view text, std::size_t i) {
 }
 
 std::size_t end_of_value(std::string_view text, std::size_t i) {
-  if (text[i] == '"') return end_of_string(text, i);
+  if (text[i] == '"') return end_of_json_string(text, i);
   if (text[i] == '{' || text[i] == '[') return end_of_container(text, i);
   const std::size_t end = text.find_first_of(",]}: \t\r\n\"{[", i);
   return end == std::string_view::npos ? text.size() : end;
-}
-
-std::string_view inside_quotes(std::string_view quoted) {
-  quoted.remove_prefix(1);
-  if (quoted.ends_with('"')) quoted.remove_suffix(1);
-  return quoted;
 }
 
 void append_unicode(std::string& out, std::string_view hex) {
@@ -68,38 +52,9 @@ void append_unicode(std::string& out, std::string_view hex) {
   }
 }
 
-std::string unescape(std::string_view raw) {
-  std::string out;
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] != '\\' || i + 1 == raw.size()) {
-      out += raw[i];
-      continue;
-    }
-    const char c = raw[++i];
-    if (c == 'u' && i + 4 < raw.size()) {
-      append_unicode(out, raw.substr(i + 1, 4));
-      i += 4;
-    } else {
-      out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c == 'b' ? '\b' : c == 'f' ? '\f' : c;
-    }
-  }
-  return out;
-}
-
-std::string escape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '"' || (c == '\\' && text.substr(i, 2) != "\\u")) out += '\\';
-    if (c == '\n' || c == '\t' || c == '\r') {
-      out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
+// Of a character that unescape_json leaves as it is; a backslash before a "users" is none.
+bool is_unicode_escape(std::string_view text) {
+  return text.size() == 6 && text.starts_with("\\u") && std::all_of(text.begin() + 2, text.end(), is_hex);
 }
 
 class Scanner {
@@ -140,12 +95,12 @@ class Scanner {
 
   // What stands before a colon is a key also where none is due: in a part of a document.
   void quoted() {
-    const std::size_t end = end_of_string(text_, i_);
+    const std::size_t end = end_of_json_string(text_, i_);
     const std::size_t next = text_.find_first_not_of(" \t\r\n", end);
     const bool before_colon = next != std::string_view::npos && text_[next] == ':';
     if (!before_colon && !(in_object() && frames_.back().key_next)) return value();
     if (!in_object()) frames_.push_back({true, true, {}});
-    frames_.back().key = unescape(inside_quotes(text_.substr(i_, end - i_)));
+    frames_.back().key = unescape_json(inside_quotes(text_.substr(i_, end - i_)));
     frames_.back().key_next = false;
     copy_to(end);
   }
@@ -170,15 +125,15 @@ class Scanner {
 
   // A document in a string, or a part of one, has names in quotes.
   void string() {
-    const std::size_t end = end_of_string(text_, i_);
+    const std::size_t end = end_of_json_string(text_, i_);
     const std::string_view raw = inside_quotes(text_.substr(i_, end - i_));
     if (raw.find('\\') == std::string_view::npos) return copy_to(end);
-    const std::string inner = unescape(raw);
+    const std::string inner = unescape_json(raw);
     if (inner.find('"') == std::string::npos) return copy_to(end);
     const std::string redacted =
         depth_ < kMaxEmbedded ? redact_json(inner, inside(), depth_ + 1) : secrets_.mark(inner);
     if (redacted == inner) return copy_to(end);
-    out_ += '"' + escape(redacted) + '"';
+    out_ += '"' + escape_json(redacted) + '"';
     i_ = end;
   }
 
@@ -224,6 +179,57 @@ class Scanner {
 };
 
 }  // namespace
+
+std::size_t end_of_json_string(std::string_view text, std::size_t i) {
+  for (++i; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      return i + 1;
+    }
+  }
+  return text.size();
+}
+
+std::string_view inside_quotes(std::string_view quoted) {
+  quoted.remove_prefix(1);
+  if (quoted.ends_with('"')) quoted.remove_suffix(1);
+  return quoted;
+}
+
+std::string unescape_json(std::string_view raw) {
+  std::string out;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] != '\\' || i + 1 == raw.size()) {
+      out += raw[i];
+      continue;
+    }
+    const char c = raw[++i];
+    if (c == 'u' && i + 4 < raw.size()) {
+      append_unicode(out, raw.substr(i + 1, 4));
+      i += 4;
+    } else {
+      out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c == 'b' ? '\b' : c == 'f' ? '\f' : c;
+    }
+  }
+  return out;
+}
+
+std::string escape_json(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' || (c == '\\' && !is_unicode_escape(text.substr(i, 6)))) out += '\\';
+    if (c == '\n' || c == '\t' || c == '\r') {
+      out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
 
 std::string redact_json(std::string_view text, const JsonSecrets& secrets, int depth) {
   return Scanner(text, secrets, depth).run();

@@ -19,6 +19,13 @@ struct JsonSecrets {
   std::vector<std::string> roots{"$"};
 };
 
+// The index after the string whose quote is at `quote`, or the end of a cut text.
+std::size_t end_of_json_string(std::string_view text, std::size_t quote);
+std::string_view inside_quotes(std::string_view json_string);
+// What is not ASCII and escaped as \u stays that, in both directions.
+std::string unescape_json(std::string_view raw);
+std::string escape_json(std::string_view text);
+
 std::string redact_json(std::string_view text, const JsonSecrets& secrets, int depth = 0);
 
 }  // namespace shadowtap::results

@@ -97,10 +97,10 @@ std::string delimiter_of(std::string_view content_type, std::string_view body) {
 
 }  // namespace
 
-std::vector<Part> parts_of(std::string_view content_type, std::string_view body) {
-  std::vector<Part> parts;
+bool for_each_part(std::string_view content_type, std::string_view body,
+                   const std::function<void(const Part&)>& take) {
   const std::string delimiter = delimiter_of(content_type, body);
-  if (delimiter.empty()) return parts;
+  if (delimiter.empty()) return false;
   std::size_t start = 0;  // of what is not in a piece yet
   for (std::size_t at = find_delimiter(body, delimiter, 0); at != kNowhere;) {
     const std::size_t next = find_delimiter(body, delimiter, at + delimiter.size());
@@ -111,11 +111,11 @@ std::vector<Part> parts_of(std::string_view content_type, std::string_view body)
     part.before = body.substr(start, begin - start);
     part.content = body.substr(begin, end - begin);
     read_head(body.substr(at, begin - at), part);
-    parts.push_back(std::move(part));
+    take(part);
     start = end;
     at = next;
   }
-  return parts;
+  return start > 0;
 }
 
 }  // namespace shadowtap::results

@@ -3,9 +3,9 @@
 // cut, and a boundary that is not in the body gives way to one that is. Pure.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace shadowtap::results {
 
@@ -16,7 +16,9 @@ struct Part {
   std::string_view content;
 };
 
-// Views into `body`. Empty: it has no parts, whatever its type says.
-std::vector<Part> parts_of(std::string_view content_type, std::string_view body);
+// Each as it is found, with views into `body`: there may be one on every line. False: it has no
+// parts, whatever its type says.
+bool for_each_part(std::string_view content_type, std::string_view body,
+                   const std::function<void(const Part&)>& take);
 
 }  // namespace shadowtap::results

@@ -13,7 +13,6 @@
 #include "agent/results/json_redaction.h"
 #include "agent/results/keyed_hash.h"
 #include "agent/results/markup_redaction.h"
-#include "agent/results/multipart.h"
 
 namespace shadowtap::results {
 namespace {
@@ -118,7 +117,10 @@ bool Redactor::is_secret_place(std::string_view path) const {
   if (steps.empty()) return false;
   if (steps.front() == "cookies") return steps.size() < 3 || !is_one_of(kCookieAttributes, steps.back());
   if (steps.front() == "headers" || steps.front() == "trailers") return is_telling(steps.back());
-  return std::any_of(steps.begin(), steps.end(), is_telling);
+  const bool markup = plain.starts_with('/');
+  return std::any_of(steps.begin(), steps.end(), [&](std::string_view step) {
+    return is_telling(markup ? local_name(step) : step);
+  });
 }
 
 std::string Redactor::header(std::string_view name, std::string_view value) const {
@@ -171,42 +173,43 @@ std::string Redactor::json(std::string_view text, const std::vector<std::string>
   return redact_json(text, secrets);
 }
 
-std::string Redactor::markup(std::string_view text) const {
+std::string Redactor::markup(std::string_view text, bool is_document) const {
   MarkupSecrets secrets;
   secrets.is_element = [this](std::string_view name) {
-    return is_telling(local_name(name)) || paths_.contain_element(name);
+    return is_telling(name) || paths_.contain_element(name);
   };
-  secrets.is_attribute = [this, &secrets](std::string_view element, std::string_view name) {
-    return secrets.is_element(element) || is_telling(local_name(name)) ||
-           paths_.contain_attribute(element, name);
+  secrets.is_attribute = [this](std::string_view element, std::string_view name) {
+    return is_telling(name) || paths_.contain_attribute(element, name);
   };
   secrets.mark = [this](std::string_view value) { return mark(value); };
-  return redact_markup(text, secrets);
+  return redact_markup(text, is_document, secrets);
 }
 
 // A name may stand in any of these notations, whatever the type says.
-std::string Redactor::text(std::string_view text, const std::vector<std::string>& roots,
-                           bool is_form) const {
+std::string Redactor::text(std::string_view type, std::string_view text,
+                           const std::vector<std::string>& roots) const {
   std::string out = json(text, roots);
-  if (is_form) out = form(out);
-  return contains(out, "<") ? markup(out) : out;
+  if (is_form(type, text)) out = form(out);
+  return contains(out, "<") || contains(out, "\\u003") ? markup(out, is_markup(type, text)) : out;
+}
+
+std::string Redactor::part(const Part& part, int depth) const {
+  const std::string before = text("text/plain", part.before, {"$"});
+  if (part.content.empty()) return before;
+  return before + (is_secret_field(part.name) ? mark(part.content)
+                                              : body(part.type, part.content, depth + 1));
 }
 
 std::optional<std::string> Redactor::multipart(std::string_view content_type,
                                                std::string_view body, int depth) const {
   const bool looks_like_it = body.starts_with("--") && contains(body.substr(0, 4096), "form-data");
   if (!looks_like_it && !contains(to_lower(content_type), "multipart/")) return std::nullopt;
-  const std::vector<Part> parts = parts_of(content_type, body);
-  if (parts.empty()) return std::nullopt;
-  if (depth == kMaxNestedParts) return withheld(body);
   std::string out;
-  for (const Part& part : parts) {
-    out += text(part.before, {"$"}, false);
-    if (part.content.empty()) continue;
-    out += is_secret_field(part.name) ? mark(part.content)
-                                      : this->body(part.type, part.content, depth + 1);
-  }
-  return out;
+  const bool has_parts = for_each_part(content_type, body, [&](const Part& one) {
+    if (depth < kMaxNestedParts) out += part(one, depth);
+  });
+  if (!has_parts) return std::nullopt;
+  return depth < kMaxNestedParts ? out : withheld(body);
 }
 
 std::optional<std::string> Redactor::wide(std::string_view content_type,
@@ -219,7 +222,7 @@ std::optional<std::string> Redactor::wide(std::string_view content_type,
   if (!plain && units.size() > 2) plain = http::to_utf8(charset, units.substr(0, units.size() - 2));
   if (!plain && http::charset_of(content_type) == charset) return withheld(body);
   if (!plain) return std::nullopt;
-  std::string redacted = text(*plain, {"$", "$[*]"}, is_form(to_lower(content_type), *plain));
+  std::string redacted = text(to_lower(content_type), *plain, {"$", "$[*]"});
   if (redacted == *plain) return std::nullopt;
   return redacted;
 }
@@ -230,7 +233,7 @@ std::string Redactor::body(std::string_view content_type, std::string_view body,
   const std::string type = to_lower(content_type);
   if (is_media(type, body)) return std::string(body);
   // Of several documents in a row each is one of "$[*]".
-  return text(body, {"$", "$[*]"}, is_form(type, body));
+  return text(type, body, {"$", "$[*]"});
 }
 
 std::string Redactor::body(std::string_view content_type, std::string_view body) const {
@@ -242,7 +245,7 @@ std::string Redactor::value(std::string_view path, std::string_view aggregated,
   if (value.empty()) return {};
   if (is_secret_place(path) || is_secret_place(aggregated)) return mark(value);
   if (path.starts_with("headers.")) return header(path.substr(8), value);
-  if (path.starts_with('$') && path != "$") return text(value, {plain_path(path)}, is_form({}, value));
+  if (path.starts_with('$') && path != "$") return text({}, value, {plain_path(path)});
   // A field or a text may hold a whole document.
   return body({}, value);
 }

@@ -9,7 +9,8 @@
 //                behind a wrong type, in a script, as lines, in a string (4 deep; deeper ones
 //                go whole)
 //   multipart    names as in a form; what else a part holds, as a body of its type
-//   XML, HTML    elements and attributes of telling and configured names
+//   XML, HTML    elements and attributes of telling and configured names, also in a text or a
+//                string of JSON
 //   UTF-16       is read as what it says; what cannot be read is withheld whole
 //
 // A difference between lines shows only its lines: a value whose name stands on another one
@@ -25,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/results/multipart.h"
 #include "agent/results/results.h"
 #include "agent/results/secret_paths.h"
 
@@ -53,13 +55,14 @@ class Redactor {
   bool is_secret_place(std::string_view path) const;     // of a difference
   std::string form(std::string_view text) const;
   std::string json(std::string_view text, const std::vector<std::string>& roots) const;
-  std::string markup(std::string_view text) const;
+  std::string markup(std::string_view text, bool is_document) const;
   std::string body(std::string_view content_type, std::string_view body, int depth) const;
+  std::string part(const Part& part, int depth) const;
   std::optional<std::string> multipart(std::string_view content_type, std::string_view body,
                                        int depth) const;
   std::optional<std::string> wide(std::string_view content_type, std::string_view body) const;
-  std::string text(std::string_view text, const std::vector<std::string>& roots,
-                   bool is_form) const;
+  std::string text(std::string_view type, std::string_view text,
+                   const std::vector<std::string>& roots) const;
 
   std::array<std::uint64_t, 2> key_;
   SecretPaths paths_;

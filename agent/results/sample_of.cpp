@@ -1,26 +1,13 @@
 #include "agent/results/sample_of.h"
 
 #include "agent/http/decode.h"
+#include "agent/results/body_kind.h"
 
 namespace shadowtap::results {
 namespace {
 
 constexpr std::size_t kMaxBody = 64 << 10;
 constexpr std::size_t kMaxDifferences = 100;
-
-bool is_text(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto c = static_cast<unsigned char>(bytes[i]);
-    if (c == 0 || (c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f')) return false;
-    std::size_t more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 : c >> 3 == 30 ? 3 : SIZE_MAX;
-    if (more == SIZE_MAX) return false;
-    if (i + more >= bytes.size()) return i + 4 > bytes.size();  // cut inside a character
-    for (++i; more > 0; --more, ++i) {
-      if ((static_cast<unsigned char>(bytes[i]) & 0xc0) != 0x80) return false;
-    }
-  }
-  return true;
-}
 
 // The longest prefix of at most `max` bytes that ends no character in its middle.
 std::string_view cut(std::string_view text, std::size_t max) {

@@ -26,10 +26,6 @@ bool is_at_or_below(std::string_view path, std::string_view place) {
          kBetweenSteps.find(path[place.size()]) != std::string_view::npos;
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return equal_ignoring_case(local_name(a), local_name(b));
-}
-
 }  // namespace
 
 std::string_view local_name(std::string_view name) {
@@ -85,11 +81,11 @@ void SecretPaths::add_markup(std::string_view path) {
   const std::size_t last = path.rfind('/');
   const std::string_view name = path.substr(last + 1);
   if (!name.starts_with('@')) {
-    if (!name.empty()) elements_.emplace_back(name);
+    if (!name.empty()) elements_.emplace_back(local_name(name));
     return;
   }
   const std::string_view above = path.substr(0, last);
-  attributes_.emplace_back(above.substr(above.rfind('/') + 1), name.substr(1));
+  attributes_.emplace_back(local_name(above.substr(above.rfind('/') + 1)), local_name(name.substr(1)));
 }
 
 bool SecretPaths::contain(std::string_view path) const {
@@ -109,9 +105,9 @@ bool SecretPaths::contain_markup(std::string_view plain) const {
     plain.remove_prefix(1);
     const std::string_view step = plain.substr(0, plain.find('/'));
     plain.remove_prefix(step.size());
-    const bool attribute = step.starts_with('@');
-    if (attribute ? contain_attribute(above, step.substr(1)) : contain_element(step)) return true;
-    above = step;
+    const std::string_view name = local_name(step.substr(step.starts_with('@')));
+    if (step.starts_with('@') ? contain_attribute(above, name) : contain_element(name)) return true;
+    above = name;
   }
   return false;
 }
@@ -122,14 +118,13 @@ bool SecretPaths::contain_name(std::string_view key) const {
 
 bool SecretPaths::contain_element(std::string_view name) const {
   return std::any_of(elements_.begin(), elements_.end(),
-                     [&](const std::string& one) { return same_name(one, name); });
+                     [&](const std::string& one) { return equal_ignoring_case(one, name); });
 }
 
 bool SecretPaths::contain_attribute(std::string_view element, std::string_view name) const {
-  return contain_element(element) ||
-         std::any_of(attributes_.begin(), attributes_.end(), [&](const auto& one) {
-           return same_name(one.first, element) && same_name(one.second, name);
-         });
+  return std::any_of(attributes_.begin(), attributes_.end(), [&](const auto& one) {
+    return equal_ignoring_case(one.first, element) && equal_ignoring_case(one.second, name);
+  });
 }
 
 }  // namespace shadowtap::results

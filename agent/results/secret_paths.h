@@ -26,7 +26,7 @@ class SecretPaths {
 
   bool contain(std::string_view path) const;  // exact or aggregated
   bool contain_name(std::string_view key) const;  // as "$..key"
-  // Names as they are written, with a prefix or without, in either case.
+  // Local names, in either case. Whether the element itself is secret is another question.
   bool contain_element(std::string_view name) const;
   bool contain_attribute(std::string_view element, std::string_view name) const;
   // Of a JSON path that is configured itself, in characters; 0: there is none.

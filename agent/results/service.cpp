@@ -390,9 +390,15 @@ void Service::set_rules(const diff::Rules& rules) {
 }
 
 void Service::set_secondary(bool has) {
+  if (has && !noise_.options().has_secondary) forget_uncontrolled();
   noise_.options().has_secondary = has;
   pace_.set_secondary(has);
   for (RouteCounts& c : counts_) c.pace.set_secondary(has);
+}
+
+// Exchanges of the time before there was a control say nothing against those that have one.
+void Service::forget_uncontrolled() {
+  noise_.net()[static_cast<std::size_t>(Control::kNone)] = {};
 }
 
 void Service::set_epoch(const std::string& epoch, WallTime now) {

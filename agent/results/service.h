@@ -112,6 +112,7 @@ class Service {
   void add_times(const Comparison& comparison, RouteIndex route);
   void add_pace(const PacePair& pair, RouteIndex route);
   void count_failure(const PacePair& pair);
+  void forget_uncontrolled();
   void want_repeat(Comparison& comparison, const Pair& pair);
   void put_original(Comparison& comparison);
   void keep_pair(const Comparison& comparison, const Pair& pair);

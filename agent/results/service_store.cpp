@@ -140,6 +140,8 @@ void Service::restore(const StoreRows& rows, WallTime now) {
   since_ = WallTime(Duration(mine->since_ns));
   noise_.restore_next_index(std::max<std::uint32_t>(mine->next_index, 1));
   read(mine->net, noise_.net());
+  const bool had_secondary = noise_.net()[static_cast<std::size_t>(Control::kSecondary)].alive > 0;
+  if (noise_.options().has_secondary && !had_secondary) forget_uncontrolled();
   pace_.restore(mine->pace);
   next_pace_index_ = std::max<std::uint32_t>(mine->next_pace, 1);
   noise_.resume();

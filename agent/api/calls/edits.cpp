@@ -58,6 +58,12 @@ bool is_json(const std::string& content_type) {
   return content_type.substr(0, content_type.find(';')) == "application/json";
 }
 
+Response refused(const Error& error, unsigned otherwise) {
+  if (error.code == std::errc::operation_not_permitted) return problem(403, error.context, "api_not_protected");
+  if (error.code == kHoldsUnkept) return problem(507, error.context, "change_not_kept");
+  return problem(otherwise, error.message());
+}
+
 Response write(const Backend& backend, const Section& section, const Request& request) {
   if (section.problem) return *section.problem;
   if (!is_json(request.content_type)) return problem(415, "the body must be application/json");
@@ -66,10 +72,7 @@ Response write(const Backend& backend, const Section& section, const Request& re
   if (error) return problem(400, "the body is not JSON: " + error.message());
   if (!body.is_object()) return problem(422, "the body must be a JSON object");
   const auto written = backend.edits->write(section.service, section.name, request.body);
-  if (!written && written.error().code == std::errc::operation_not_permitted) {
-    return problem(403, written.error().context, "api_not_protected");
-  }
-  if (!written) return problem(422, written.error().message());
+  if (!written) return refused(written.error(), 422);
   return read(backend, section);
 }
 
@@ -79,7 +82,7 @@ Response remove(const Backend& backend, const Section& section) {
     return problem(404, "this service has no target in that role");
   }
   const auto removed = backend.edits->remove(section.service, section.name);
-  if (!removed) return problem(409, removed.error().message());
+  if (!removed) return refused(removed.error(), 409);
   return Response{204, "", "", {}};
 }
 

@@ -86,7 +86,7 @@ CompareJob job_of_cut(const char* type, const std::string& original, const std::
 
 TEST(CompareStage, ABodyBeyondTheKeptLimitIsEqualByLengthAndHash) {
   // Cut on one side only, and on both, at different places.
-  for (const std::size_t size : {15, 30}) {
+  for (const std::size_t size : {15U, 30U}) {
     const std::string body(size, 'x');
     const auto comparison = compare_exchange(job_of_cut("application/json", body, body), *rules());
     EXPECT_TRUE(compared(comparison).candidate.equal) << size;

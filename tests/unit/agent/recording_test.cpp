@@ -42,6 +42,12 @@ class RecordingFile : public ::testing::Test {
     return sink.lines();
   }
 
+  std::string text() {
+    EXPECT_TRUE(writer_->close());
+    std::ifstream file(path_);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
   fs::path folder_;
   std::string path_;
   std::unique_ptr<files::GorWriter> writer_;
@@ -55,6 +61,13 @@ http::Exchange request(http::ExchangeId id, std::size_t body = 0) {
   exchange.request.headers.append("Content-Length", std::to_string(body));
   exchange.request.body.bytes.assign(body, 'x');
   exchange.request.body.size = body;
+  return exchange;
+}
+
+http::Exchange coded(http::ExchangeId id, const char* coding, const std::string& body) {
+  http::Exchange exchange = request(id, body.size());
+  exchange.request.headers.append("Content-Encoding", coding);
+  exchange.request.body.bytes = body;
   return exchange;
 }
 
@@ -104,18 +117,30 @@ TEST_F(RecordingFile, WhatCannotBeDecodedIsNotWrittenAsItIs) {
   Recording recording(*writer_, &redactor);
   http::ExchangeId id = 0;
   for (const char* coding : {"compress", "gzip"}) {  // one that nobody knows, one that it is not
-    http::Exchange exchange = request(++id);
-    exchange.request.headers.append("Content-Encoding", coding);
-    exchange.request.body.bytes = "password=hunter2";
-    exchange.request.body.size = exchange.request.body.bytes.size();
-    recording.opened(std::move(exchange));
+    recording.opened(coded(++id, coding, "\x1f\x9dword=hunter2"));
     recording.completed(id, answer(), {}, {});
   }
-  ASSERT_TRUE(writer_->close());
-  std::ifstream file(path_);
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  EXPECT_THAT(text, AllOf(HasSubstr("POST /1"), HasSubstr("POST /2"), HasSubstr("(16 bytes that cannot be read)"),
+  EXPECT_THAT(text(), AllOf(HasSubstr("POST /1"), HasSubstr("POST /2"), HasSubstr("(14 bytes that cannot be read)"),
                           Not(HasSubstr("hunter2"))));
+}
+
+TEST_F(RecordingFile, TextUnderACodingThatItIsNotInIsRedactedAsText) {
+  const results::Redactor redactor{results::RedactionOptions{}};
+  Recording recording(*writer_, &redactor);
+  http::ExchangeId id = 0;
+  for (const char* coding : {"aws-chunked", "utf-8", "none", "gzip", "deflate", "br", "zstd"}) {
+    ++id;
+    recording.opened(coded(id, coding, "{\"kept\":" + std::to_string(id) + ",\"token\":\"hunter2\"}"));
+    recording.completed(id, answer(), {}, {});
+  }
+  recording.opened(coded(++id, "aws-chunked", "nothing secret"));
+  recording.completed(id, answer(), {}, {});
+  const std::string written = text();
+  EXPECT_THAT(written, AllOf(Not(HasSubstr("hunter2")), Not(HasSubstr("cannot be read"))));
+  for (int i = 1; i <= 7; ++i) {
+    EXPECT_THAT(written, HasSubstr("{\"kept\":" + std::to_string(i) + ",\"token\":\"redacted:"));
+  }
+  EXPECT_THAT(written, HasSubstr("Content-Encoding: aws-chunked\r\n\r\nnothing secret"));
 }
 
 }  // namespace

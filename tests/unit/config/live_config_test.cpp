@@ -362,5 +362,20 @@ TEST_F(LiveConfigTest, HappensBeforeNeedsOneShard) {
   EXPECT_THAT(wrong.error().message(), HasSubstr("needs one shard"));
 }
 
+// The caller must not take it for refused: it would try again, or trust the old rules.
+TEST_F(LiveConfigTest, WhatHoldsButCannotBeKeptIsAnErrorOfItsOwn) {
+  std::filesystem::remove_all(directory_);
+  diff::Rules rules;
+  rules.ignore.emplace_back().path = "$.at";
+  const Result<> put = live_->put_rules("a", rules);
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, kHoldsUnkept);
+  EXPECT_THAT(put.error().context, HasSubstr("the change holds"));
+  EXPECT_THAT(done_, ElementsAre("rules a"));
+  done_.clear();
+  live_->reread();
+  EXPECT_THAT(done_, IsEmpty()) << "it is not undone";
+}
+
 }  // namespace
 }  // namespace shadowtap::config

@@ -127,13 +127,22 @@ TEST_F(OverlayTest, UnknownServicesAndBrokenFilesAreErrors) {
   }
 }
 
-TEST_F(OverlayTest, AFailedSaveChangesNothing) {
-  Overlay overlay = Overlay::open(directory_ + "/none/overlay.json").value();
+// It holds already: a file that is read again must not undo it.
+TEST_F(OverlayTest, AFailedSaveKeepsTheChangeForTheNextOne) {
+  const std::string later = directory_ + "/later";
+  Overlay overlay = Overlay::open(later + "/overlay.json").value();
   const Config base = file("sample: 100");
   shadow::SelectOptions select = select_of(base);
   select.sample = 10;
   EXPECT_FALSE(overlay.put_select(base, "a", select, WallTime()));
-  EXPECT_THAT(overlay.changes(), IsEmpty());
+  EXPECT_EQ(overlay.changes().size(), 1U);
+  std::filesystem::create_directory(later);
+  diff::Rules rules;
+  rules.ignore.emplace_back().path = "$.at";
+  EXPECT_TRUE(overlay.put_rules(base, "a", rules, WallTime()));
+  std::vector<std::string> forgotten;
+  const Config held = Overlay::open(later + "/overlay.json").value().apply(base, forgotten);
+  EXPECT_EQ(select_of(held).sample, 10);
 }
 
 TEST_F(OverlayTest, SourcesTellFlagsAndRunTimeFromTheFile) {

@@ -144,6 +144,23 @@ TEST_F(Controls, ASecondaryThatIsGoneSpeaksNoMoreUntilItIsBack) {
   EXPECT_EQ(verdict().verdict, "fail");
 }
 
+// What differed in each exchange while there was none is nothing that a secondary has to outweigh.
+TEST_F(Controls, ASecondaryThatComesLaterBeginsAnew) {
+  results_->set_secondary("shop", false);
+  for (int i = 0; i < 2000; ++i) {
+    Made made = unique(i, i * 10ms);
+    made.candidate({differs("$.at", Kind::kValue, std::to_string(i), std::to_string(i + 1))});
+    add(made);
+  }
+  results_->set_secondary("shop", true);
+  for (int i = 2000; i < 2800; ++i) {
+    Made made = unique(i, i * 10ms);
+    made.secondary({});
+    add(made);
+  }
+  EXPECT_EQ(verdict().verdict, "pass");
+}
+
 // Also where nothing came before it went: what is made anew knows that it is gone.
 TEST_F(Controls, NewRoutesAndForgottenCountsKnowThatTheSecondaryIsGone) {
   results_->set_secondary("shop", false);

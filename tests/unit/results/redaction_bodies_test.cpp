@@ -1,8 +1,10 @@
 // Secrets in bodies that are neither plain JSON nor a plain form.
 #include <gmock/gmock.h>
 
+#include <boost/json.hpp>
 #include <random>
 
+#include "agent/results/multipart.h"
 #include "agent/results/redaction.h"
 
 namespace shadowtap::results {
@@ -82,6 +84,52 @@ TEST_F(BodyRedaction, TakesTellingAndConfiguredElementsOutOfMarkup) {
               AllOf(HasSubstr("<order><card>redacted:"), HasSubstr("</card><n>5</n></order>")));
 }
 
+TEST_F(BodyRedaction, KnowsANameBehindAPrefixInAMarkupPath) {
+  const Redactor redactor({.paths = {"/a:order/b:card", "/a:order/b:item/@c:sku"}}, {1, 2});
+  for (const char* path :
+       {"/ns1:in/ns2:token/text()", "/ns1:in/@ns2:token", "/ns:Password[2]", "/s:session/x", "/x/order/c:card/text()",
+        "/order/item/@sku", "/order/x:item[3]/@y:sku"}) {
+    expect_gone(redactor.value(path, path, "hunter2"));
+  }
+  for (const char* path : {"/token:in/text()", "/ns:tokens", "/order/@sku"}) {
+    EXPECT_EQ(redactor.value(path, path, "5"), "5");
+  }
+}
+
+TEST_F(BodyRedaction, OnlyADocumentLosesWhatStandsBehindAnElementWithoutAnEnd) {
+  for (const char* body : {R"({"error":"send Authorization: Bearer <token>","items":[1,{"a":"b"}]})",
+                           R"({"error":"<token>","items":[1,{"a":"b"}]})",
+                           R"({"error":"<token> or <x token='a","items":"</token>"})",
+                           R"({"error":"\u003ctoken\u003e \"C:\\users\" \u00e9","items":[1]})",
+                           R"(["<x token=a", "items"])"}) {
+    for (const char* type : {"application/json", "text/html", ""}) {
+      const std::string out = redactor_.body(type, body);
+      EXPECT_THAT(out, HasSubstr("items"));
+      boost::system::error_code error;
+      boost::json::parse(out, error);
+      EXPECT_FALSE(error) << out;
+    }
+  }
+  EXPECT_EQ(redactor_.body("text/plain", "pass <token>\nthen go on"), "pass <token>\nthen go on");
+  EXPECT_THAT(redactor_.body("text/plain", "pass <token>hunter2\nthen go on"),
+              AllOf(Not(HasSubstr("hunter")), HasSubstr("\nthen go on")));
+}
+
+TEST_F(BodyRedaction, TakesMarkupOutOfTextAndOfStringsOfJson) {
+  for (const char* body :
+       {R"({"a":"<card>hunter2</card>"})", R"({"a":"see <card>hunter2</card>"})",
+        R"({"a":"<card no=\"hunter 1\">\nhunter2\n</card>"})", R"({"a":"\u003ccard\u003ehunter2\u003c/card\u003e"})",
+        R"({"a":"<card>hunter2"})", R"({"a":"{\"b\":\"<card no='hunter1'>hunter2</card>\"}"})", R"({"a":"<card>hunter2)",
+        "Sent: <card no=\"1\">\nhunter2\n</card>", "[5\" pipe] <card no=\"hunter1\">hunter2</card>",
+        "see <card><card>a</card>hunter2</card>", "see <card><card>hunter2</card>", "see <card>hunter2",
+        "<card> is empty: <card>hunter2</card>"}) {
+    for (const char* type : {"application/json", "text/plain", "text/xml", ""}) {
+      expect_gone(redactor_.body(type, body));
+    }
+    expect_gone(redactor_.value("$.a", "$.a", body));
+  }
+}
+
 TEST_F(BodyRedaction, TakesThemOutOfShownDifferencesToo) {
   expect_gone(redactor_.value("/order/card/text()", "/order/card/text()", "hunter2"));
   expect_gone(redactor_.value("/order[2]/card[3]", "/order/card", "<card>hunter2</card>"));
@@ -137,6 +185,19 @@ TEST_F(BodyRedaction, WhatHoldsNoSecretStaysToTheByte) {
   }
 }
 
+TEST(Multipart, EmitsPiecesThatMakeTheBodyAgain) {
+  std::string body = "a preamble\r\n";
+  for (int i = 0; i < 1'000; ++i) body += field("a", "b") + "--B\n";
+  std::string again;
+  const bool has_parts = for_each_part("multipart/form-data; boundary=B", body, [&](const Part& one) {
+    ASSERT_TRUE(body.starts_with(again += one.before));
+    ASSERT_TRUE(body.starts_with(again += one.content));
+  });
+  EXPECT_TRUE(has_parts);
+  EXPECT_EQ(again, body);
+  EXPECT_FALSE(for_each_part("multipart/form-data", "no parts", [](const Part&) { FAIL(); }));
+}
+
 // Hostile ones: each of these would take minutes where the work grows with the square.
 TEST_F(BodyRedaction, TakesItsTimeInProportion) {
   const std::size_t n = 256 << 10;
@@ -145,13 +206,26 @@ TEST_F(BodyRedaction, TakesItsTimeInProportion) {
   for (std::size_t i = 0; i < n / 8; ++i) many += "<card a>";
   std::string keyed = "{\"" + std::string(n / 2, 'k') + "\":[";
   for (std::size_t i = 0; i < n / 4; ++i) keyed += "1,";
+  std::string attributes = "<" + std::string(n / 2, 'k');
+  for (std::size_t i = 0; i < n / 8; ++i) attributes += " a=1";
+  std::string unended = "x";
+  for (std::size_t i = 0; i < n / 8; ++i) unended += "<token>\n";
+  std::string prefixed = "x";
+  for (std::size_t i = 0; i < n / 16; ++i) prefixed += "<" + std::to_string(i).insert(0, "n") + ":token>a\n";
+  std::string half = unended;
+  for (std::size_t i = 0; i < n / 16; ++i) half += "</token>";
+  std::string strings = "[";
+  for (std::size_t i = 0; i < n / 4; ++i) strings += "\"<\",";
+  std::string lines;
+  for (std::size_t i = 0; i < n / 4; ++i) lines += "--B\n";
   for (const std::string& body :
-       {std::string(n, '['), std::string(n, '<'), std::string(n, '"'), std::string(n, '\\'),
+       {attributes, unended, half, strings, lines, std::string(n, '['), std::string(n, '<'), std::string(n, '"'), std::string(n, '\\'),
         "\"" + std::string(n, '\\'), many, keyed, dashes + "\n" + dashes, "--" + std::string(n, '\n')}) {
     for (const char* type : {"application/json", "text/xml", "multipart/form-data; boundary=-"}) {
       EXPECT_LE(redactor_.body(type, body).size(), 2 * body.size());
     }
   }
+  expect_gone(redactor_.body("text/plain", prefixed + "<token>hunter2"));
 }
 
 }  // namespace
