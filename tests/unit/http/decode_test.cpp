@@ -59,7 +59,7 @@ TEST(Decode, EachCodingAloneStackedAndInAnyCase) {
 }
 
 TEST(Decode, ContentThatFillsWholeBlocks) {
-  for (const std::size_t size : {65'536, 131'072, 196'608}) {
+  for (const std::size_t size : {65'536U, 131'072U, 196'608U}) {
     const std::string text(size, 'x');
     for (const auto& [coding, bytes] :
          {std::pair{"gzip", gzipped(text)}, {"deflate", deflated(text, -MAX_WBITS)},
