@@ -25,7 +25,6 @@ using std::chrono::seconds;
 constexpr seconds kSettle{3};
 constexpr std::size_t kAttachAtOnce = 8;
 constexpr int kMostLists = 5;  // at the start, on a host where interfaces come and go
-constexpr seconds kVerifyEvery{5};  // that nobody removed our programs
 constexpr seconds kSweepEvery{15};
 constexpr seconds kFlowIdle{120};
 
@@ -116,7 +115,7 @@ Result<> LiveTap::attach_here() {
 
 void LiveTap::follow() {
   const Time now = std::chrono::steady_clock::now();
-  const bool verify = now - verified_ >= kVerifyEvery;
+  const bool verify = now - verified_ >= options_.verify_every;
   if (verify) verified_ = now;
   if (verify && attachments_ && !inside_->path_leads_here() && !lives_on()) leave_namespace();
   if (verify && comes_back_) come_back();

@@ -8,6 +8,7 @@
 // counters are read from anywhere.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/base/time.h"
 #include "agent/capture/privileges.h"
 #include "agent/net/flow_verdict.h"
 #include "agent/net/segment.h"
@@ -42,6 +44,8 @@ struct TapOptions {
   std::uint32_t mark = 0;             // our SO_MARK; 0: none
   double sample_connections = 100;    // percent, by flow hash
   bool force_clsact = false;          // for tests and for kernels with a broken TCX
+  // How often to look whether somebody removed our programs, or the namespace.
+  Duration verify_every = std::chrono::seconds(5);
 };
 
 struct AttachedAt {

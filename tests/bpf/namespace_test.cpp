@@ -29,6 +29,7 @@ std::unique_ptr<capture::Tap> tap_of(const std::string& netns) {
   options.services = {{"service", {kPort}}};
   options.ring_bytes = 1 << 20;
   options.netns = netns;
+  options.verify_every = std::chrono::milliseconds(200);
   auto tap = capture::Tap::load(options);
   EXPECT_TRUE(tap) << tap.error().message();
   const auto attached = (*tap)->attach();
