@@ -61,7 +61,7 @@ class Readable {
 
 // What is known of two bodies of which one may have been cut to its kept limit: beyond it only
 // its length and hash are.
-enum class Bodies : std::uint8_t { kWhole, kSame, kDifferent, kUnknown };
+enum class Bodies : std::uint8_t { kSame, kDifferent, kUnknown };
 
 std::optional<http::Sha256> hash_of(const http::Body& body) {
   if (body.sha256) return body.sha256;
@@ -79,7 +79,6 @@ bool is_opaque(const http::Response& response) {
 }
 
 Bodies judge_bodies(const http::Response& left, const http::Response& right) {
-  if (left.body.whole() && right.body.whole()) return Bodies::kWhole;
   if (left.body.size == right.body.size) {
     const auto hash = hash_of(left.body);
     if (hash && hash == hash_of(right.body)) return Bodies::kSame;

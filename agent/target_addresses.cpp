@@ -38,41 +38,37 @@ void TargetAddresses::follow(const config::Config& config) {
   urls_ = std::move(urls);
 }
 
-bool TargetAddresses::is_service(const Endpoint& endpoint) const {
-  return std::any_of(followed_.begin(), followed_.end(), [&](const Followed& followed) {
-    return followed.is_service && followed.is_service(endpoint);
-  });
-}
-
-// Not those that are the service itself: then it is the service's traffic that would be left
-// out. An address that its name left is known for a while: connections to it may be open.
+// Not those that are the target's own service: then it is the service's traffic that would be
+// left out. An address that its name left is known for a while: connections to it may be open.
 std::vector<Endpoint> TargetAddresses::known(Time now) {
-  std::vector<Endpoint> own;
   for (const Followed& followed : followed_) {
     const auto addresses = followed.literal ? std::vector{*followed.literal}
                                             : followed.name->addresses()->list;
     for (const shadow::SocketAddress& address : addresses) {
-      const auto endpoint = address.endpoint();
-      if (!endpoint) continue;
-      last_named_[*endpoint] = now;
-      if (!is_service(*endpoint)) continue;
-      own.push_back(*endpoint);
-      warn_once(followed, *endpoint);
+      if (const auto endpoint = address.endpoint()) {
+        last_named_.insert_or_assign(*endpoint, Named{now, followed.service, followed.is_service});
+      }
     }
   }
-  own_ = std::move(own);
+  std::vector<Endpoint> own;
   std::erase_if(last_named_, [&](const auto& one) {
-    return now - one.second > kKnownFor || is_service(one.first);
+    const auto& [endpoint, named] = one;
+    if (now - named.at > kKnownFor) return true;
+    if (!named.is_service || !named.is_service(endpoint)) return false;
+    own.push_back(endpoint);
+    warn_once(named.service, endpoint);
+    return true;
   });
+  own_ = std::move(own);
   std::vector<Endpoint> all;
   for (const auto& [endpoint, named] : last_named_) all.push_back(endpoint);
   return all;
 }
 
-void TargetAddresses::warn_once(const Followed& followed, const Endpoint& endpoint) const {
+void TargetAddresses::warn_once(const std::string& service, const Endpoint& endpoint) const {
   if (std::find(own_.begin(), own_.end(), endpoint) != own_.end()) return;
   spdlog::warn("{}: {}, an address of a target, is the service itself; nothing is sent there",
-               followed.service, endpoint.to_string());
+               service, endpoint.to_string());
 }
 
 Result<> TargetAddresses::tell(capture::Tap& tap, Time now) {

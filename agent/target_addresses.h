@@ -1,5 +1,6 @@
-// Keeps the tap told of every address that targets have now, so that what is sent to them is
-// not captured again. An address that is the service itself is said once, and not told.
+// Keeps the tap told of every address that targets have, or had until a few minutes ago, so that
+// what is sent to them is not captured again. One that is the target's own service is said once,
+// and not told.
 // Control thread.
 #pragma once
 
@@ -38,14 +39,18 @@ class TargetAddresses {
     std::optional<shadow::SocketAddress> literal;
     std::shared_ptr<const shadow::ResolvedName> name;  // where it is not literal
   };
+  struct Named {
+    Time at;  // when a target's name last led there
+    std::string service;
+    std::function<bool(const Endpoint&)> is_service;
+  };
   std::vector<Endpoint> known(Time now);
-  bool is_service(const Endpoint& endpoint) const;
-  void warn_once(const Followed& followed, const Endpoint& endpoint) const;
+  void warn_once(const std::string& service, const Endpoint& endpoint) const;
 
   shadow::Resolver& resolver_;
   std::vector<Followed> followed_;
   std::vector<std::string> urls_;        // of `followed_`
-  std::map<Endpoint, Time> last_named_;  // by one of them
+  std::map<Endpoint, Named> last_named_;
   std::vector<Endpoint> own_;  // at the last look
   std::optional<std::vector<Endpoint>> told_ = std::vector<Endpoint>{};  // none: it failed
   std::string said_failure_;

@@ -6,7 +6,8 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <string_view>
+
+#include "agent/base/write_all.h"
 
 namespace shadowtap::commands {
 
@@ -55,12 +56,7 @@ Result<> ReportFiles::write(const api::Report& report) {
   for (const File& file : files_) {
     const std::string text = api::render(report, file.format);
     if (::ftruncate(file.fd.get(), 0) != 0 && errno != EINVAL) return errno_error("write " + file.path);  // a pipe
-    for (std::string_view rest = text; !rest.empty();) {
-      const ssize_t n = ::write(file.fd.get(), rest.data(), rest.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno_error("write " + file.path);
-      rest.remove_prefix(static_cast<std::size_t>(n));
-    }
+    if (auto written = write_all(file.fd.get(), text, file.path); !written) return written;
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "agent/base/unique_fd.h"
+#include "agent/base/write_all.h"
 #include "agent/config/describe.h"
 #include "agent/config/printer.h"
 #include "agent/config/reader.h"
@@ -82,12 +83,7 @@ Result<> write_file(const std::string& path, const std::string& text) {
   const std::string temporary = path + ".new";
   UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return errno_error("write " + temporary);
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t n = ::write(file.get(), rest.data(), rest.size());
-    if (n < 0) return errno_error("write " + temporary);
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
+  if (auto written = write_all(file.get(), text, temporary); !written) return written;
   if (::fchmod(file.get(), 0600) != 0 || ::fsync(file.get()) != 0) {
     return errno_error("write " + temporary);
   }
@@ -238,7 +234,6 @@ Result<> Overlay::put(const Config& base, const std::string& service, const std:
   if (said) {
     for (const Entry& entry : said->entries) keys.insert(entry.key);
   }
-  std::vector<Change> before = changes_;
   std::erase_if(changes_, [&](const Change& c) { return c.service == service && c.section == section; });
   for (const std::string& key : keys) {
     const Node* old_value = said ? said->find(key) : nullptr;
@@ -247,7 +242,7 @@ Result<> Overlay::put(const Config& base, const std::string& service, const std:
     changes_.push_back({service, section, key, new_value ? *new_value : Node(),
                         hash_of(old_value), printed(now)});
   }
-  return save_or_return_to(std::move(before));
+  return save();
 }
 
 Result<> Overlay::remove_target(const Config& base, const std::string& service, shadow::Role role,
@@ -256,18 +251,9 @@ Result<> Overlay::remove_target(const Config& base, const std::string& service, 
   if (!known) return plain_error("no service '" + service + "'");
   const std::string section = section_of(role, name);
   const std::optional<Node> said = read_section(*known, section);
-  std::vector<Change> before = changes_;
   std::erase_if(changes_, [&](const Change& c) { return c.service == service && c.section == section; });
   if (said) changes_.push_back({service, section, {}, {}, hash_of(&*said), printed(now)});
-  return save_or_return_to(std::move(before));
-}
-
-// On a disk that takes nothing the change stays here, as it holds: a file that is read again must
-// not undo it, and the next save brings it along. One that no file takes would keep all others out.
-Result<> Overlay::save_or_return_to(std::vector<Change> before) {
-  Result<> saved = save();
-  if (!saved && !saved.error().code) changes_ = std::move(before);
-  return saved;
+  return save();
 }
 
 Result<> Overlay::save() const {

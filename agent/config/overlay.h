@@ -40,8 +40,8 @@ class Overlay {
   // When the target was last put at run time; nothing: it is as file and flags say.
   std::optional<WallTime> put_at(const std::string& service, const std::string& section) const;
 
-  // Records what differs from `base` and saves. `now`: wall time, for the record only.
-  // False: no such service.
+  // Records what differs from `base` and saves. `now`: wall time, for the record only. An error:
+  // no such service; or it could not be saved, and holds here until the next save brings it along.
   [[nodiscard]] Result<> put_rules(const Config& base, const std::string& service,
                                    const diff::Rules& rules, WallTime now);
   [[nodiscard]] Result<> put_select(const Config& base, const std::string& service,
@@ -57,7 +57,6 @@ class Overlay {
  private:
   Result<> put(const Config& base, const std::string& service, const std::string& section,
                const Node& wanted, WallTime now);
-  Result<> save_or_return_to(std::vector<Change> before);
   Result<> save() const;
 
   std::string path_;

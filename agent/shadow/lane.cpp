@@ -178,8 +178,8 @@ bool Lane::try_send(http::ExchangeId id, Shot& shot, Time now) {
   return true;
 }
 
-// Both have a slot and a connection to send on, or were waited for long enough. The wait is one for all
-// heads: with one each, a second that cannot be reached would set the first one's pace.
+// Both have a slot and a connection to send on, or were waited for long enough. The wait is one
+// for all heads: with one each, a second that cannot be reached would set the first one's pace.
 bool Lane::pair_ready(Time now) {
   const bool first_warm = first_->warm(now);
   const bool has_slot = second_->probe(now) == Target::Admission::kNow;
