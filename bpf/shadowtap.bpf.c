@@ -131,14 +131,15 @@ static __always_inline __u32 why_ignored(const struct packet *p, struct shadowta
 	return 0;
 }
 
-/* A SHADOWTAP_LOST_…, or 0. */
+/* A SHADOWTAP_LOST_…, or 0. The end of a shed flow is tried all the same: nothing else would
+ * tell that what was lost will not come. */
 static __always_inline __u32 why_lost(const struct packet *p, struct shadowtap_flow *flow)
 {
 	if (p->first_fragment)
 		return SHADOWTAP_LOST_FRAGMENT;
 	if (flow->flags & SHADOWTAP_FLOW_REFUSED)
 		return SHADOWTAP_LOST_REFUSED_FLOW;
-	if (!(flow->flags & SHADOWTAP_FLOW_SHED))
+	if (!(flow->flags & SHADOWTAP_FLOW_SHED) || p->flags & (TCP_FIN | TCP_RST))
 		return 0;
 	if (ring_fill(p) > shadowtap_low_mark)
 		return SHADOWTAP_LOST_SHED;

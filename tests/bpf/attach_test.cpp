@@ -35,6 +35,7 @@ capture::TapOptions options_for(bool clsact) {
   capture::TapOptions options;
   options.services = {{"service", {kPort}}};
   options.ring_bytes = 1 << 20;
+  options.verify_every = std::chrono::milliseconds(200);
   options.force_clsact = clsact;
   return options;
 }
@@ -150,7 +151,7 @@ TEST_F(Attach, ComesBackWhenOthersRemoveTheQdisc) {
   must_run("tc qdisc del dev lo clsact");
   EXPECT_EQ(exchange_on_lo(*tap), "");
   for (int i = 0; i < 100 && capture::filters_of(1).value().empty(); ++i) {
-    ::usleep(100'000);  // it looks every 5 s
+    ::usleep(100'000);
     tap->follow();
   }
   Collected(*tap).drain();  // the heartbeat

@@ -217,6 +217,24 @@ TEST_P(FlowTable, RefusesNewConnectionsAboveTheMarkAndShedsOldOnesOnly) {
   expect_exact_ledger();
 }
 
+TEST_P(FlowTable, TellsTheEndOfAShedFlow) {
+  capture::TapOptions options;
+  options.ring_bytes = 128 << 10;
+  load(options);
+  std::uint32_t offset = 0;
+  for (int i = 0; i < 200; ++i, offset += 1000) pass(data(offset, std::string(1000, 'x')));
+  Frame last = data(offset, std::string(10, 'y'));
+  last.flags |= net::kFin;
+  pass(last);
+  pass(data(offset - 1000, std::string(1000, 'x')));  // still shed
+  const auto records = drain();
+  ASSERT_FALSE(records.empty());
+  EXPECT_EQ(records.back().segment.sequence, GetParam() + offset);
+  EXPECT_TRUE(records.back().segment.flags & net::kFin);
+  EXPECT_EQ(records.back().bytes, std::string(10, 'y'));
+  expect_exact_ledger();
+}
+
 TEST_P(FlowTable, LeavesFlowsOfAStuckShardAlone) {
   capture::TapOptions options;
   options.shards = 2;

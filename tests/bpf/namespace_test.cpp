@@ -14,6 +14,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "tests/bpf/baton.h"
 #include "tests/bpf/collected.h"
@@ -23,13 +24,14 @@ namespace shadowtap::testing {
 namespace {
 
 constexpr std::uint16_t kPort = 8080;
+constexpr Duration kLook = std::chrono::milliseconds(200);
 
 std::unique_ptr<capture::Tap> tap_of(const std::string& netns) {
   capture::TapOptions options;
   options.services = {{"service", {kPort}}};
   options.ring_bytes = 1 << 20;
   options.netns = netns;
-  options.verify_every = std::chrono::milliseconds(200);
+  options.verify_every = kLook;
   auto tap = capture::Tap::load(options);
   EXPECT_TRUE(tap) << tap.error().message();
   const auto attached = (*tap)->attach();
@@ -37,7 +39,6 @@ std::unique_ptr<capture::Tap> tap_of(const std::string& netns) {
   return std::move(*tap);
 }
 
-// It looks every 5 s.
 bool comes_to_be(capture::Tap& tap, const std::function<bool()>& condition) {
   for (int i = 0; i < 150; ++i) {
     tap.follow();
@@ -134,7 +135,7 @@ TEST_F(GoneNamespace, OfAProcessIsLetGoWithIt) {
   if (child == 0) {
     const auto tap = tap_of("/proc/" + std::to_string(process) + "/ns/net");
     if (!tap->drop_privileges({})) ::_exit(1);
-    ::usleep(5'100'000);  // it looks every 5 s
+    std::this_thread::sleep_for(2 * kLook);
     tap->follow();
     if (tap->attachments().empty()) ::_exit(2);
     attached.give();

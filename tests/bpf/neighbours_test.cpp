@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <optional>
+#include <thread>
 
 #include "agent/capture/attachments.h"
 #include "agent/capture/chain.h"
@@ -34,6 +35,7 @@ using ::testing::HasSubstr;
 
 constexpr std::uint16_t kPort = 8080;
 constexpr std::uint32_t kTheirHandle = 7;
+constexpr Duration kLook = std::chrono::milliseconds(200);  // so often it looks around
 
 // Returns TC_ACT_OK for everything: nobody after it sees a packet.
 UniqueFd chain_ender(const char* name) {
@@ -127,6 +129,7 @@ class Neighbours : public RootTest, public ::testing::WithParamInterface<Mix> {
     capture::TapOptions options;
     options.services = {{"service", {kPort}}};
     options.ring_bytes = 1 << 20;
+    options.verify_every = kLook;
     options.force_clsact = ours == Mechanism::kClsact;
     auto tap = capture::Tap::load(options);
     ASSERT_TRUE(tap) << tap.error().message();
@@ -185,7 +188,7 @@ TEST_P(Neighbours, HideNothingUnlessTheKernelLetsThemAndThenWeSaySo) {
     EXPECT_TRUE(sees_an_exchange());
     they_come();
     if (!sees_an_exchange()) {
-      ::usleep(5'100'000);  // it looks every 5 s
+      std::this_thread::sleep_for(2 * kLook);
       tap_->follow();
     }
   }
@@ -269,7 +272,7 @@ TEST_P(WithoutPrivileges, OneWhoComesThenMayHideAll) {
     if (!tap_->drop_privileges({})) return 2;
     if (!hidden_by(tap_->attachments()).empty()) return 3;
     let_them_come();
-    ::usleep(5'100'000);  // it looks every 5 s
+    std::this_thread::sleep_for(2 * kLook);
     tap_->follow();
     return hidden_by(tap_->attachments()).find("(perhaps") == std::string::npos ? 4 : 0;
   }));
@@ -281,6 +284,7 @@ TEST_P(WithoutPrivileges, OneWhoCameBeforeHidesAllStill) {
       capture::TapOptions options;
       options.services = {{"service", {kPort}}};
       options.ring_bytes = 1 << 20;
+      options.verify_every = kLook;
       auto kernel = capture::KernelObject::load(options);
       const auto interfaces = capture::list_interfaces();
       if (!kernel || !interfaces) return 1;

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,9 +39,9 @@ class RunTest(unittest.TestCase):
         # The guard may hold shadows back on a busy host; here every exchange is counted.
         return Agent(self.service, ["--port", port, "--guard", "off", *targets, *args]).ready()
 
-    def get(self, path, count=1, host=Lab.SERVICE, port=8080):
+    def get(self, path, count=1, host=Lab.SERVICE, port=8080, options=()):
         urls = [f"http://{host}:{port}{path}"] * count  # one connection, kept alive
-        return self.client.run("curl", "-sS", "--max-time", "20", *urls)
+        return self.client.run("curl", "-sS", "--max-time", "20", *options, *urls)
 
     def test_keep_alive_requests_are_compared_and_a_difference_is_found(self):
         self.service.nginx(8080, SERVICE, "service")
@@ -84,14 +85,15 @@ class RunTest(unittest.TestCase):
         for name, size in sizes.items():
             body = bytes((i * 31 + i // 251) % 251 for i in range(size))
             (service.directory / name).write_bytes(body)
-            (candidate.directory / name).write_bytes(body)
         changed = bytearray((service.directory / "medium").read_bytes())
-        changed[40000] ^= 1
         (service.directory / "changed").write_bytes(changed)
-        (candidate.directory / "changed").write_bytes((candidate.directory / "medium").read_bytes())
+        for name in (*sizes, "changed"):  # with its time of change: nginx sends it
+            shutil.copy2(service.directory / name, candidate.directory / name)
+        changed[40000] ^= 1
+        (candidate.directory / "changed").write_bytes(changed)
         agent = self.agent("--ignore", "headers.last-modified", "--ignore", "headers.etag")
         for path in ("/medium", "/large", "/larger", "/cut", "/changed"):
-            self.get(path, 3)
+            self.get(path, 3, options=("--limit-rate", "50M"))  # a busy machine's ring holds it
         ledger = agent.settled(15)
         self.assertEqual(ledger["compared"], 15, agent.coverage())
         by_route = outcomes(agent)
