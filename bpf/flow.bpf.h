@@ -89,12 +89,17 @@ static __always_inline bool is_target(const struct packet *p)
 	return bpf_map_lookup_elem(&shadowtap_targets, &target) != 0;
 }
 
+static __always_inline __u32 shard_index(const struct packet *p)
+{
+	return shadowtap_shard_of(p->hash, shadowtap_shards) & (SHADOWTAP_MAX_SHARDS - 1);
+}
+
 static __always_inline __u64 ring_fill(const struct packet *p)
 {
-	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards);
-	void *ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
+	volatile struct shadowtap_shard *shard = &shadowtap_shard_words[shard_index(p)];
+	__u64 consumer = shard->consumer;
 
-	return ring ? bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) : 0;
+	return shard->producer - consumer;
 }
 
 static __always_inline __u32 flags_of_new(const struct packet *p)

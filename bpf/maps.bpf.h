@@ -13,6 +13,9 @@ const volatile __u32 shadowtap_shards = 1;
 const volatile __u32 shadowtap_mark = 0;
 /* Flows below this of 65536 are captured. */
 const volatile __u32 shadowtap_sample = 65536;
+/* Of a ring, and of each of its segments, as logarithm; powers of two. */
+const volatile __u64 shadowtap_ring_bytes = 1;
+const volatile __u32 shadowtap_segment_bits = 0;
 /* Ring bytes above which a new flow is refused, and below which shedding ends. */
 const volatile __u64 shadowtap_high_mark = ~0ULL;
 const volatile __u64 shadowtap_low_mark = ~0ULL;
@@ -25,18 +28,35 @@ __u64 shadowtap_ports[SHADOWTAP_PORT_WORDS];
 __u8 shadowtap_service_of_port[65536];
 struct shadowtap_shard shadowtap_shard_words[SHADOWTAP_MAX_SHARDS] __attribute__((aligned(64)));
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} shadowtap_ring SEC(".maps");
+/* One ring a shard; the agent creates and maps them. An element is a segment and the room
+ * behind it; the agent sets its size. */
+struct shadowtap_ring {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SHADOWTAP_MAX_SEGMENT + SHADOWTAP_BEHIND_SEGMENT);
+};
 
-/* One ring a shard; the agent sizes and creates them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, SHADOWTAP_MAX_SHARDS);
 	__type(key, __u32);
-	__array(values, typeof(shadowtap_ring));
+	__array(values, struct shadowtap_ring);
 } shadowtap_rings SEC(".maps");
+
+/* What wakes a shard: the kernel's own ring, of which only the descriptor matters. */
+struct shadowtap_waker {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SHADOWTAP_MAX_SHARDS);
+	__type(key, __u32);
+	__array(values, struct shadowtap_waker);
+} shadowtap_wakers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * From a packet to records in its shard's ring. Reserving needs sizes that the verifier
- * knows, hence size classes: each a power of two, so that masking bounds the copy.
+ * From a packet to records in its shard's ring: an array that the agent maps read-only, and
+ * positions in the shard's words. A record is never torn: one that begins at the end of a
+ * segment goes on in the room behind it, and the next one begins in the next segment.
+ *
+ * Packets of several processors meet in a ring, and none waits for another: each takes its
+ * place by compare-and-swap, fills it, and says so in the record's first word by a value
+ * that no other position has. What an earlier round left there never looks like it, nor
+ * does any payload: half of the value is a secret.
  */
 #ifndef SHADOWTAP_RING_BPF_H
 #define SHADOWTAP_RING_BPF_H
 
 /* 512 KiB, the largest BIG TCP packet. */
 #define MAX_PIECES 9
+/* Each miss is another processor's hit. */
+#define RESERVE_TRIES 64
 
 enum emitted {
 	EMITTED,
@@ -16,37 +24,34 @@ enum emitted {
 	EMIT_UNREADABLE,
 };
 
-/* BPF has no barrier instruction, but an atomic operation whose result is used is fully
- * ordered. On our own stack, so that no cache line moves between processors. */
-static __always_inline void full_barrier(void)
+/* The comparison is signed: `producer` may be older than `consumer`, and then the swap fails. */
+static __always_inline bool reserve(struct shadowtap_shard *shard, __u32 size, __u64 *position)
 {
-	volatile __u64 word = 0;
-	__u64 before = __sync_fetch_and_add(&word, 1);
+	__u64 consumer = *(volatile __u64 *)&shard->consumer;
+	__u64 at = *(volatile __u64 *)&shard->producer;
 
-	barrier_var(before);
+	for (int i = 0; i < RESERVE_TRIES; i++) {
+		__u64 found;
+
+		if ((__s64)(at + size - consumer) > (__s64)shadowtap_ring_bytes)
+			return false;
+		found = __sync_val_compare_and_swap(&shard->producer, at, at + size);
+		if (found == at) {
+			*position = at;
+			return true;
+		}
+		at = found;
+	}
+	return false;
 }
 
-/*
- * Called between reserve and submit. Pairs with MappedRing::arm():
- *
- *	here				agent
- *	producer position moves		armed = 1
- *	full barrier			full barrier
- *	read armed			read the producer position
- *
- * At least one of the two sees what the other wrote: we wake the agent, or it does not
- * sleep. Clearing needs no atomic: until our record is submitted the agent cannot pass
- * it, hence not arm again.
- */
-static __always_inline __u64 wake_flags(__u32 shard)
+static __always_inline struct shadowtap_record *record_at(void *ring, __u64 position)
 {
-	volatile __u32 *armed = &shadowtap_shard_words[shard & (SHADOWTAP_MAX_SHARDS - 1)].armed;
+	__u32 index = (position & (shadowtap_ring_bytes - 1)) >> shadowtap_segment_bits;
+	__u32 offset = position & ((1ULL << shadowtap_segment_bits) - 8);
+	void *segment = bpf_map_lookup_elem(ring, &index);
 
-	full_barrier();
-	if (!*armed)
-		return BPF_RB_NO_WAKEUP;
-	*armed = 0;
-	return BPF_RB_FORCE_WAKEUP;
+	return segment ? segment + offset : 0;
 }
 
 static __always_inline void fill_record(struct shadowtap_record *record, const struct packet *p,
@@ -61,78 +66,83 @@ static __always_inline void fill_record(struct shadowtap_record *record, const s
 	record->flags = p->flags;
 	record->direction = p->direction;
 	record->service = p->service;
+	record->unreadable = 0;
 }
 
-__noinline int emit_header(const struct packet *p, __u64 now)
+/* `length` is at most SHADOWTAP_MAX_PAYLOAD. A plain `if (length)` around the copy fails with
+ * "R4 invalid zero-sized read": clang tests a copy of the register. */
+static __always_inline bool copy_payload(struct __sk_buff *skb, const struct packet *p,
+					 struct shadowtap_record *record)
+{
+	__u32 length = p->length;
+
+	if (!length)
+		return true;
+	barrier_var(length);
+	length = ((length - 1) & (SHADOWTAP_MAX_PAYLOAD - 1)) + 1;
+	return !bpf_skb_load_bytes(skb, p->payload, record + 1, length);
+}
+
+/*
+ * Behind the commit, which is a full barrier. Pairs with MappedRing::arm():
+ *
+ *	here				agent
+ *	producer moves, commit		armed = 1
+ *	full barrier			full barrier
+ *	read armed			read producer
+ *
+ * At least one of the two sees what the other wrote: we wake the agent, or it does not
+ * sleep. Who clears the word also wakes, so that no wake-up is lost; one too many is a turn
+ * of the agent's loop for nothing. Where the waker is full the agent was woken already.
+ */
+static __always_inline void wake_sleeper(struct shadowtap_shard *shard, __u32 index)
+{
+	void *waker;
+	__u64 *token;
+
+	if (!*(volatile __u32 *)&shard->armed)
+		return;
+	*(volatile __u32 *)&shard->armed = 0;
+	waker = bpf_map_lookup_elem(&shadowtap_wakers, &index);
+	if (!waker)
+		return;
+	token = bpf_ringbuf_reserve(waker, sizeof(*token), 0);
+	if (!token)
+		return;
+	*token = 0;
+	bpf_ringbuf_submit(token, BPF_RB_FORCE_WAKEUP);
+}
+
+/* Nothing may return between reserve and commit: the agent would wait there for ever. (A
+ * segment is always found: its index is masked.) */
+__noinline int emit_record(struct __sk_buff *skb, const struct packet *p, __u64 now)
 {
 	struct shadowtap_record *record;
-	__u32 shard;
+	struct shadowtap_shard *shard;
+	__u64 position, before;
+	bool readable;
+	__u32 index;
 	void *ring;
 
 	if (!p)
 		return EMIT_UNREADABLE;
-	shard = shadowtap_shard_of(p->hash, shadowtap_shards);
-	ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
-	if (!ring)
+	index = shard_index(p);
+	shard = &shadowtap_shard_words[index];
+	ring = bpf_map_lookup_elem(&shadowtap_rings, &index);
+	if (!ring || p->length > SHADOWTAP_MAX_PAYLOAD ||
+	    !reserve(shard, shadowtap_record_size(p->length), &position))
 		return EMIT_FULL;
-	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+	record = record_at(ring, position);
 	if (!record)
 		return EMIT_FULL;
 	fill_record(record, p, now);
-	bpf_ringbuf_submit(record, wake_flags(shard));
-	return EMITTED;
-}
-
-/* `SIZE` is a power of two, and the length is in 1 … SIZE. A plain `if (length)` fails
- * with "R4 invalid zero-sized read": clang tests a copy of the register. */
-#define EMIT_CLASS(SIZE)                                                                       \
-	do {                                                                                   \
-		record = bpf_ringbuf_reserve(ring, sizeof(*record) + (SIZE), 0);               \
-		if (!record)                                                                   \
-			return EMIT_FULL;                                                      \
-		fill_record(record, p, now);                                                   \
-		barrier_var(length);                                                           \
-		length = ((length - 1) & ((SIZE)-1)) + 1;                                      \
-		if (bpf_skb_load_bytes(skb, p->payload, record + 1, length)) {                 \
-			bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);                         \
-			return EMIT_UNREADABLE;                                                \
-		}                                                                              \
-		bpf_ringbuf_submit(record, wake_flags(shard));                                 \
-		return EMITTED;                                                                \
-	} while (0)
-
-__noinline int emit_payload(struct __sk_buff *skb, const struct packet *p, __u64 now)
-{
-	struct shadowtap_record *record;
-	__u32 shard, length;
-	void *ring;
-
-	if (!p)
-		return EMIT_UNREADABLE;
-	shard = shadowtap_shard_of(p->hash, shadowtap_shards);
-	ring = bpf_map_lookup_elem(&shadowtap_rings, &shard);
-	length = p->length;
-	if (!ring)
-		return EMIT_FULL;
-	if (length <= 128)
-		EMIT_CLASS(128);
-	if (length <= 256)
-		EMIT_CLASS(256);
-	if (length <= 512)
-		EMIT_CLASS(512);
-	if (length <= 1024)
-		EMIT_CLASS(1024);
-	if (length <= 2048)
-		EMIT_CLASS(2048);
-	if (length <= 4096)
-		EMIT_CLASS(4096);
-	if (length <= 8192)
-		EMIT_CLASS(8192);
-	if (length <= 16384)
-		EMIT_CLASS(16384);
-	if (length <= 32768)
-		EMIT_CLASS(32768);
-	EMIT_CLASS(SHADOWTAP_MAX_PAYLOAD);
+	readable = copy_payload(skb, p, record);
+	if (!readable)
+		record->unreadable = 1;
+	before = __sync_lock_test_and_set(&record->committed, position ^ shadowtap_secret);
+	barrier_var(before);
+	wake_sleeper(shard, index);
+	return readable ? EMITTED : EMIT_UNREADABLE;
 }
 
 /* A packet above SHADOWTAP_MAX_PAYLOAD takes several records: SYN belongs to the first,
@@ -151,7 +161,7 @@ static __noinline int emit_large(struct __sk_buff *skb, const struct packet *who
 			piece.flags &= ~TCP_SYN;
 		if (piece.length != left)
 			piece.flags &= ~TCP_FIN;
-		result = emit_payload(skb, &piece, now);
+		result = emit_record(skb, &piece, now);
 		if (result != EMITTED)
 			return i ? EMIT_TRUNCATED : result;
 		piece.payload += piece.length;
@@ -163,11 +173,9 @@ static __noinline int emit_large(struct __sk_buff *skb, const struct packet *who
 
 static __always_inline int emit(struct __sk_buff *skb, const struct packet *p, __u64 now)
 {
-	if (!p->length)
-		return emit_header(p, now);
 	if (p->length > SHADOWTAP_MAX_PAYLOAD)
 		return emit_large(skb, p, now);
-	return emit_payload(skb, p, now);
+	return emit_record(skb, p, now);
 }
 
 #endif

@@ -30,8 +30,9 @@ static __always_inline void lose(const struct packet *p, __u32 reason)
 
 /* On a host the client's SYN comes before any socket can say that it is ours; its
  * SYN-ACK tells what it was. */
-static __always_inline void emit_syn_seen_earlier(struct shadowtap_flow *flow, struct packet *p,
-						  __u64 now)
+static __always_inline void emit_syn_seen_earlier(struct __sk_buff *skb,
+						  struct shadowtap_flow *flow,
+						  struct packet *p, __u64 now)
 {
 	struct packet syn;
 
@@ -46,8 +47,8 @@ static __always_inline void emit_syn_seen_earlier(struct shadowtap_flow *flow, s
 	syn.acknowledgment = 0;
 	syn.length = 0;
 	count(p->service, SHADOWTAP_MATCHED_TO_SERVER);
-	count(p->service, emit_header(&syn, now) == EMITTED ? SHADOWTAP_DELIVERED
-							    : SHADOWTAP_LOST_RING_FULL);
+	count(p->service, emit_record(skb, &syn, now) == EMITTED ? SHADOWTAP_DELIVERED
+								  : SHADOWTAP_LOST_RING_FULL);
 }
 
 __noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)
@@ -57,7 +58,7 @@ __noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap
 
 	if (!p || !flow)
 		return 0;
-	emit_syn_seen_earlier(flow, p, now);
+	emit_syn_seen_earlier(skb, flow, p, now);
 	result = emit(skb, p, now);
 	if (result == EMITTED) {
 		count(p->service, SHADOWTAP_MATCHED_TO_SERVER + p->direction);
@@ -236,10 +237,8 @@ __noinline int disable_if_abandoned(__u64 now)
 
 static __always_inline bool is_stale(const struct packet *p, __u64 now)
 {
-	__u32 shard = shadowtap_shard_of(p->hash, shadowtap_shards) & (SHADOWTAP_MAX_SHARDS - 1);
-
 	/* Signed: the coarse clock lags behind the one that the agent reads. */
-	return (__s64)(now - shadowtap_shard_words[shard].heartbeat_ns) >
+	return (__s64)(now - shadowtap_shard_words[shard_index(p)].heartbeat_ns) >
 	       SHADOWTAP_HEARTBEAT_TIMEOUT_NS;
 }
 

@@ -16,6 +16,10 @@
 #define SHADOWTAP_HEARTBEAT_TIMEOUT_NS 5000000000LL
 /* One record carries at most this much payload; a larger packet takes several. */
 #define SHADOWTAP_MAX_PAYLOAD 65536
+/* A ring is cut into segments of at most this size, each followed by room for the end of a
+ * record that begins in its last bytes. Whole pages; 6.1 takes elements of up to 4 MiB. */
+#define SHADOWTAP_MAX_SEGMENT (2 << 20)
+#define SHADOWTAP_BEHIND_SEGMENT (SHADOWTAP_MAX_PAYLOAD + 4096)
 
 enum shadowtap_direction {
 	SHADOWTAP_TO_SERVER = 0,
@@ -29,9 +33,10 @@ struct shadowtap_flow_key {
 	__u16 server_port;
 };
 
-/* In a ring, followed by `captured` bytes of payload and unused room. */
+/* In a ring, at a multiple of 8, followed by `captured` bytes of payload. */
 struct shadowtap_record {
-	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 committed; /* last: position ^ secret, once all the rest is there */
+	__u64 time_ns;	 /* CLOCK_MONOTONIC */
 	struct shadowtap_flow_key flow;
 	__u32 flow_hash; /* low half of shadowtap_flow_hash() */
 	__u32 sequence;	 /* of the first payload byte; of the SYN if there is one */
@@ -40,7 +45,7 @@ struct shadowtap_record {
 	__u8 flags; /* of TCP */
 	__u8 direction;
 	__u8 service;
-	__u8 reserved[9];
+	__u8 unreadable; /* the payload could not be copied: pass it over */
 };
 
 /* Per CPU and per service; index SHADOWTAP_MAX_SERVICES: no service known.
@@ -55,7 +60,7 @@ enum shadowtap_counter {
 	SHADOWTAP_LOST_FLOW_TABLE,   /* flow table full */
 	SHADOWTAP_LOST_TRUNCATED,    /* a packet above 64 KiB, of which only a part had room */
 	SHADOWTAP_LOST_FRAGMENT,     /* first IP fragment: the rest has no ports */
-	SHADOWTAP_LOST_UNREADABLE,   /* the kernel could not copy the payload */
+	SHADOWTAP_LOST_UNREADABLE,   /* no copy of the payload: device memory (devmem TCP) */
 	SHADOWTAP_IGNORED_NOT_LOCAL, /* forwarded, or this host's own connection elsewhere */
 	SHADOWTAP_IGNORED_DUPLICATE, /* seen already on the interface that owns it */
 	SHADOWTAP_IGNORED_VERDICT,   /* user space asked not to see it */
@@ -73,13 +78,15 @@ struct shadowtap_counts {
 	__u64 n[SHADOWTAP_COUNTERS];
 };
 
-/* Two cache lines a shard: the first is read for every packet of a service, the second
- * changes hands whenever the agent sleeps and wakes. */
+/* Two cache lines a shard: the agent writes the first one when it drains, the processors
+ * that have packets for it the second. Positions count bytes and never fall back. */
 struct shadowtap_shard {
 	__u64 heartbeat_ns; /* agent: CLOCK_MONOTONIC_COARSE of its last drain */
-	__u64 reserved_heartbeat[7];
-	__u32 armed; /* agent sets: wake me; kernel clears */
-	__u32 reserved_armed[15];
+	__u64 consumer;	    /* agent: records before it were read */
+	__u64 reserved_agent[6];
+	__u64 producer; /* kernel: records before it have their place */
+	__u32 armed;	/* agent sets: wake me; kernel clears */
+	__u32 reserved_kernel[13];
 };
 
 struct shadowtap_interface {
@@ -158,6 +165,11 @@ static inline __attribute__((always_inline)) __u64 shadowtap_verdict_word(__u64 
 									  __u32 until)
 {
 	return (hash & 0x3fffffff) << 34 | (__u64)kind << 32 | until;
+}
+
+static inline __attribute__((always_inline)) __u32 shadowtap_record_size(__u32 captured)
+{
+	return ((__u32)sizeof(struct shadowtap_record) + captured + 7) & ~7U;
 }
 
 static inline __attribute__((always_inline)) __u32 shadowtap_shard_of(__u64 hash, __u32 shards)

@@ -8,11 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 #include "agent/base/log.h"
 #include "agent/capture/capabilities.h"
-#include "agent/capture/counter_names.h"
 #include "agent/capture/record.h"
 #include "shadowtap.skel.h"
 
@@ -21,7 +19,6 @@ namespace {
 
 constexpr double kHighMark = 0.75;  // of a ring: new flows are refused
 constexpr double kLowMark = 0.25;   // shed flows come back
-constexpr std::size_t kMostFlows = 65536;
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
@@ -57,6 +54,14 @@ void set_ports(shadowtap_bpf& object, const TapOptions& options) {
       object.bss->shadowtap_service_of_port[port] = static_cast<std::uint8_t>(i);
     }
   }
+}
+
+// Before the load: the verifier takes the size of all rings from the first one's.
+void set_layout(shadowtap_bpf& object, const RingLayout& layout) {
+  object.rodata->shadowtap_ring_bytes = layout.bytes;
+  object.rodata->shadowtap_segment_bits = layout.segment_bits;
+  ::bpf_map__set_value_size(::bpf_map__inner_map(object.maps.shadowtap_rings),
+                            static_cast<std::uint32_t>(layout.element_bytes()));
 }
 
 void set_constants(shadowtap_bpf& object, const TapOptions& options) {
@@ -98,6 +103,7 @@ Result<std::unique_ptr<KernelObject>> KernelObject::load(const TapOptions& optio
   if (!kernel->object_) return errno_error("open the BPF object");
   kernel->services_ = static_cast<std::uint32_t>(options.services.size());
   set_constants(*kernel->object_, options);
+  set_layout(*kernel->object_, RingLayout(options.ring_bytes));
   if (const int error = shadowtap_bpf::load(kernel->object_.get())) return load_error(error);
   set_ports(*kernel->object_, options);
   if (auto learned = kernel->learn_program_ids(); !learned) return learned.error();
@@ -127,21 +133,33 @@ Result<> KernelObject::create_rings(const TapOptions& options) {
   if (verdicts == MAP_FAILED) return errno_error("map the verdict words");
   verdicts_ = static_cast<std::uint64_t*>(verdicts);
   for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
-    UniqueFd fd(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "shadowtap_ring", 0, 0,
-                                 static_cast<std::uint32_t>(options.ring_bytes), nullptr));
-    if (!fd) return errno_error("create a ring of " + std::to_string(options.ring_bytes) + " bytes");
-    const int inner = fd.get();
-    if (::bpf_map_update_elem(bpf_map__fd(object_->maps.shadowtap_rings), &shard, &inner, BPF_ANY))
-      return errno_error("set a ring");
-    const RingWords words{.shard = &object_->bss->shadowtap_shard_words[shard],
-                          .enabled = &object_->bss->shadowtap_enabled,
-                          .verdicts = verdicts_,
-                          .has_verdicts = &object_->bss->shadowtap_has_verdicts,
-                          .secret = object_->rodata->shadowtap_secret};
-    auto ring = MappedRing::map(std::move(fd), options.ring_bytes, words);
-    if (!ring) return ring.error();
-    rings_.push_back(std::move(*ring));
+    if (auto created = create_ring(shard, RingLayout(options.ring_bytes)); !created)
+      return created.error();
   }
+  return {};
+}
+
+Result<> KernelObject::create_ring(std::uint32_t shard, const RingLayout& layout) {
+  LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+  UniqueFd array(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "shadowtap_ring", sizeof shard,
+                                  static_cast<std::uint32_t>(layout.element_bytes()),
+                                  layout.segments, &flags));
+  if (!array) return errno_error("create a ring of " + std::to_string(layout.bytes) + " bytes");
+  auto waker = Waker::create();
+  if (!waker) return waker.error();
+  const int array_fd = array.get(), waker_fd = waker->descriptor();
+  const auto& maps = object_->maps;
+  if (::bpf_map_update_elem(bpf_map__fd(maps.shadowtap_wakers), &shard, &waker_fd, BPF_ANY) ||
+      ::bpf_map_update_elem(bpf_map__fd(maps.shadowtap_rings), &shard, &array_fd, BPF_ANY))
+    return errno_error("set a ring");
+  const RingWords words{.shard = &object_->bss->shadowtap_shard_words[shard],
+                        .enabled = &object_->bss->shadowtap_enabled,
+                        .verdicts = verdicts_,
+                        .has_verdicts = &object_->bss->shadowtap_has_verdicts,
+                        .secret = object_->rodata->shadowtap_secret};
+  auto ring = MappedRing::map(std::move(array), layout, std::move(*waker), words);
+  if (!ring) return ring.error();
+  rings_.push_back(std::move(*ring));
   return {};
 }
 
@@ -175,142 +193,6 @@ std::size_t KernelObject::ring_bytes() const {
   std::size_t bytes = 0;
   for (const auto& ring : rings_) bytes += ring->bytes();
   return bytes;
-}
-
-namespace {
-
-struct TargetKey {
-  std::uint8_t address[16];
-  std::uint32_t port;
-};
-
-TargetKey to_key(const Endpoint& target) {
-  TargetKey key{};
-  std::memcpy(key.address, target.address.data(), sizeof key.address);
-  key.port = target.port;
-  return key;
-}
-
-Endpoint to_target(const TargetKey& key) {
-  Endpoint target;
-  std::memcpy(target.address.data(), key.address, sizeof key.address);
-  target.port = static_cast<std::uint16_t>(key.port);
-  return target;
-}
-
-std::vector<TargetKey> keys_of(int map) {
-  std::vector<TargetKey> keys;
-  TargetKey key{};
-  while (::bpf_map_get_next_key(map, keys.empty() ? nullptr : &keys.back(), &key) == 0)
-    keys.push_back(key);
-  return keys;
-}
-
-}  // namespace
-
-Result<> KernelObject::exclude(const std::vector<Endpoint>& targets) {
-  const bool all_fitted = excluded_.left_out() == 0;
-  excluded_ = excluded_.with(targets);
-  if (all_fitted && excluded_.left_out() > 0)
-    spdlog::warn("targets have {} addresses too many: what is sent to the oldest is taken for "
-                 "the service's", excluded_.left_out());
-  const std::vector<Endpoint> newest = excluded_.newest();
-  stop_excluding_others(newest);
-  for (const Endpoint& target : newest) {
-    const TargetKey key = to_key(target);
-    const std::uint8_t value = 1;
-    if (::bpf_map_update_elem(bpf_map__fd(object_->maps.shadowtap_targets), &key, &value, BPF_ANY))
-      return errno_error("exclude target " + target.to_string());
-  }
-  return {};
-}
-
-// A flow is found to be a target's once, at its begin: where it begins anew, it is looked at
-// again.
-void KernelObject::stop_excluding_others(const std::vector<Endpoint>& targets) {
-  const int map = bpf_map__fd(object_->maps.shadowtap_targets);
-  bool removed = false;
-  for (const TargetKey& key : keys_of(map)) {
-    if (std::ranges::binary_search(targets, to_target(key))) continue;
-    removed |= ::bpf_map_delete_elem(map, &key) == 0;
-  }
-  if (!removed) return;
-  remove_flows([](const shadowtap_flow& flow) {
-    return (flow.flags & SHADOWTAP_FLOW_TARGET) != 0;
-  });
-}
-
-Result<> KernelObject::set_leaf(std::uint32_t ifindex, bool leaf) {
-  const shadowtap_interface value{.leaf = leaf};
-  if (::bpf_map_update_elem(bpf_map__fd(object_->maps.shadowtap_interfaces), &ifindex, &value,
-                            BPF_ANY))
-    return errno_error("describe interface " + std::to_string(ifindex));
-  return {};
-}
-
-void KernelObject::forget_interface(std::uint32_t ifindex) {
-  ::bpf_map_delete_elem(bpf_map__fd(object_->maps.shadowtap_interfaces), &ifindex);
-}
-
-void KernelObject::sum_counts(std::uint32_t service, std::vector<std::uint64_t>& sum) const {
-  const int cpus = ::libbpf_num_possible_cpus();
-  if (cpus <= 0) return;
-  std::vector<shadowtap_counts> counts(static_cast<std::size_t>(cpus));
-  if (::bpf_map_lookup_elem(bpf_map__fd(object_->maps.shadowtap_counts), &service, counts.data()))
-    return;
-  for (const shadowtap_counts& cpu : counts)
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += cpu.n[i];
-}
-
-PacketCounts KernelObject::packets(std::size_t service) const {
-  std::vector<std::uint64_t> sum(SHADOWTAP_COUNTERS);
-  sum_counts(static_cast<std::uint32_t>(service), sum);
-  return to_packet_counts(sum);
-}
-
-PacketCounts KernelObject::packets() const {
-  std::vector<std::uint64_t> sum(SHADOWTAP_COUNTERS);
-  for (std::uint32_t service = 0; service < services_; ++service) sum_counts(service, sum);
-  sum_counts(SHADOWTAP_MAX_SERVICES, sum);  // no service known
-  return to_packet_counts(sum);
-}
-
-namespace {
-
-// Of what is left out no side is ever seen, of what is lost none starts; and such a flow,
-// forgotten, would come back as another one, without what is known of it.
-bool is_half_open(const shadowtap_flow& flow) {
-  return !(flow.flags & (SHADOWTAP_FLOW_OURS | SHADOWTAP_FLOW_TARGET)) &&
-         !(flow.sides[SHADOWTAP_TO_CLIENT].flags & (SHADOWTAP_SIDE_STARTED | SHADOWTAP_SIDE_SEEN));
-}
-
-}  // namespace
-
-std::size_t KernelObject::remove_flows(
-    const std::function<bool(const shadowtap_flow&)>& is_over) {
-  const int map = bpf_map__fd(object_->maps.shadowtap_flows);
-  std::size_t removed = 0;
-  std::uint64_t key = 0, next = 0;
-  bool more = ::bpf_map_get_next_key(map, nullptr, &next) == 0;
-  // Bounded: where the kernel removes the key meanwhile, the walk begins again.
-  for (std::size_t steps = 0; more && steps < 2 * kMostFlows; ++steps) {
-    key = next;
-    more = ::bpf_map_get_next_key(map, &key, &next) == 0;
-    shadowtap_flow flow{};
-    if (::bpf_map_lookup_elem(map, &key, &flow) || !is_over(flow)) continue;
-    removed += ::bpf_map_delete_elem(map, &key) == 0;
-  }
-  return removed;
-}
-
-std::size_t KernelObject::sweep_flows(Duration idle, Duration half_open_idle) {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  const Duration now_ns = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-  return remove_flows([&](const shadowtap_flow& flow) {
-    const Duration limit = is_half_open(flow) ? std::min(idle, half_open_idle) : idle;
-    return Duration(flow.seen_ns) + limit <= now_ns;
-  });
 }
 
 }  // namespace shadowtap::capture

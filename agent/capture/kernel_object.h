@@ -62,6 +62,7 @@ class KernelObject {
 
   Result<> learn_program_ids();
   Result<> create_rings(const TapOptions& options);
+  Result<> create_ring(std::uint32_t shard, const RingLayout& layout);
   void sum_counts(std::uint32_t service, std::vector<std::uint64_t>& sum) const;
   void stop_excluding_others(const std::vector<Endpoint>& targets);
   // Removes the flows that `is_over`. Returns how many they were.

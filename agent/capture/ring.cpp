@@ -1,32 +1,19 @@
 #include "agent/capture/ring.h"
 
-#include <linux/bpf.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
+#include <bit>
 
 #include "agent/capture/record.h"
 
 namespace shadowtap::capture {
 namespace {
 
-// The header of each record in a BPF ring: kernel/bpf/ringbuf.c, struct bpf_ringbuf_hdr.
-struct RecordHeader {
-  std::uint32_t length;
-  std::uint32_t page_offset;
-};
-
-constexpr std::uint64_t aligned(std::uint32_t length) {
-  return (std::uint64_t{length} + sizeof(RecordHeader) + 7) & ~std::uint64_t{7};
-}
-
 // The consumer's position is published at least this often, so that the producer never
 // waits for room behind a long drain.
 constexpr std::uint64_t kPublishBytes = 256 << 10;
-
-std::size_t page_size() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
 std::uint64_t coarse_now_ns() {
   timespec now{};
@@ -37,27 +24,32 @@ std::uint64_t coarse_now_ns() {
 
 }  // namespace
 
-MappedRing::MappedRing(UniqueFd fd, std::size_t bytes, const RingWords& words)
-    : fd_(std::move(fd)), bytes_(bytes), words_(words) {}
+RingLayout::RingLayout(std::size_t size)
+    : bytes(size),
+      segment_bits(static_cast<std::uint32_t>(
+          std::countr_zero(std::min<std::size_t>(size, SHADOWTAP_MAX_SEGMENT)))),
+      segments(static_cast<std::uint32_t>(size >> segment_bits)) {}
 
-Result<std::unique_ptr<MappedRing>> MappedRing::map(UniqueFd fd, std::size_t bytes,
-                                                    const RingWords& words) {
-  std::unique_ptr<MappedRing> ring(new MappedRing(std::move(fd), bytes, words));
-  void* consumer = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-                          ring->fd_.get(), 0);
-  if (consumer == MAP_FAILED) return errno_error("map the ring's consumer page");
-  ring->consumer_ = static_cast<std::uint64_t*>(consumer);
-  void* producer = ::mmap(nullptr, page_size() + 2 * bytes, PROT_READ, MAP_SHARED,
-                          ring->fd_.get(), static_cast<off_t>(page_size()));
-  if (producer == MAP_FAILED) return errno_error("map the ring's data");
-  ring->producer_ = static_cast<const std::uint64_t*>(producer);
-  ring->data_ = static_cast<const char*>(producer) + page_size();
+std::size_t RingLayout::element_bytes() const {
+  return (std::size_t{1} << segment_bits) + SHADOWTAP_BEHIND_SEGMENT;
+}
+
+MappedRing::MappedRing(UniqueFd array, const RingLayout& layout, Waker waker,
+                       const RingWords& words)
+    : array_(std::move(array)), layout_(layout), waker_(std::move(waker)), words_(words) {}
+
+Result<std::unique_ptr<MappedRing>> MappedRing::map(UniqueFd array, const RingLayout& layout,
+                                                    Waker waker, const RingWords& words) {
+  std::unique_ptr<MappedRing> ring(
+      new MappedRing(std::move(array), layout, std::move(waker), words));
+  void* data = ::mmap(nullptr, layout.mapped_bytes(), PROT_READ, MAP_SHARED, ring->array_.get(), 0);
+  if (data == MAP_FAILED) return errno_error("map a ring");
+  ring->data_ = static_cast<const char*>(data);
   return ring;
 }
 
 MappedRing::~MappedRing() {
-  if (consumer_) ::munmap(consumer_, page_size());
-  if (producer_) ::munmap(const_cast<std::uint64_t*>(producer_), page_size() + 2 * bytes_);
+  if (data_) ::munmap(const_cast<char*>(data_), layout_.mapped_bytes());
 }
 
 void MappedRing::renew_heartbeat() {
@@ -66,52 +58,61 @@ void MappedRing::renew_heartbeat() {
     __atomic_store_n(words_.enabled, 1U, __ATOMIC_RELEASE);
 }
 
+const shadowtap_record& MappedRing::record_at(std::uint64_t position) const {
+  const std::uint64_t segment = (position & (layout_.bytes - 1)) >> layout_.segment_bits;
+  const std::uint64_t offset = position & ((std::uint64_t{1} << layout_.segment_bits) - 1);
+  return *reinterpret_cast<const shadowtap_record*>(data_ + segment * layout_.element_bytes() +
+                                                    offset);
+}
+
+// Does not look at the producer's position, which would take its cache line from the
+// processors that write it: the next record is there when its first word says so.
 std::size_t MappedRing::drain(std::size_t budget,
                               const std::function<void(const net::Segment&)>& take) {
   renew_heartbeat();
-  std::uint64_t position = __atomic_load_n(consumer_, __ATOMIC_RELAXED);
+  auto& consumer = words_.shard->consumer;
+  std::uint64_t position = __atomic_load_n(&consumer, __ATOMIC_RELAXED);
   std::uint64_t published = position;
   std::size_t passed = 0;
   while (passed < budget) {
-    if (position >= __atomic_load_n(producer_, __ATOMIC_ACQUIRE)) break;
-    const char* at = data_ + (position & (bytes_ - 1));
-    const std::uint32_t word = __atomic_load_n(
-        reinterpret_cast<const std::uint32_t*>(at), __ATOMIC_ACQUIRE);
-    if (word & BPF_RINGBUF_BUSY_BIT) break;
-    const std::uint32_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
-    if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
-      take(to_segment(*reinterpret_cast<const shadowtap_record*>(at + sizeof(RecordHeader))));
+    const shadowtap_record& record = record_at(position);
+    if (__atomic_load_n(&record.committed, __ATOMIC_ACQUIRE) != (position ^ words_.secret)) break;
+    if (!record.unreadable) {
+      take(to_segment(record));
       ++passed;
     }
-    position += aligned(length);
+    position += shadowtap_record_size(record.captured);
     if (position - published < kPublishBytes) continue;
-    __atomic_store_n(consumer_, position, __ATOMIC_RELEASE);
+    __atomic_store_n(&consumer, position, __ATOMIC_RELEASE);
     published = position;
   }
-  __atomic_store_n(consumer_, position, __ATOMIC_RELEASE);
+  if (position != published) __atomic_store_n(&consumer, position, __ATOMIC_RELEASE);
   return passed;
 }
 
-// Compares positions, not records: a record that is reserved but not yet submitted will
-// be submitted without waking us, because its producer looked before we armed.
+// Compares positions, not records: a record that has its place but is not committed yet may
+// have been behind its look at `armed`.
 bool MappedRing::arm() {
   __atomic_store_n(&words_.shard->armed, 1U, __ATOMIC_SEQ_CST);
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (__atomic_load_n(producer_, __ATOMIC_ACQUIRE) ==
-      __atomic_load_n(consumer_, __ATOMIC_RELAXED))
+  if (__atomic_load_n(&words_.shard->producer, __ATOMIC_ACQUIRE) ==
+      __atomic_load_n(&words_.shard->consumer, __ATOMIC_RELAXED))
     return true;
   disarm();
   return false;
 }
 
-void MappedRing::disarm() { __atomic_store_n(&words_.shard->armed, 0U, __ATOMIC_RELAXED); }
+void MappedRing::disarm() {
+  __atomic_store_n(&words_.shard->armed, 0U, __ATOMIC_RELAXED);
+  waker_.clear();
+}
 
 double MappedRing::fill() const {
-  const std::uint64_t consumer = __atomic_load_n(consumer_, __ATOMIC_RELAXED);
-  const std::uint64_t producer = __atomic_load_n(producer_, __ATOMIC_RELAXED);
+  const std::uint64_t consumer = __atomic_load_n(&words_.shard->consumer, __ATOMIC_RELAXED);
+  const std::uint64_t producer = __atomic_load_n(&words_.shard->producer, __ATOMIC_RELAXED);
   return producer <= consumer
              ? 0.0
-             : static_cast<double>(producer - consumer) / static_cast<double>(bytes_);
+             : static_cast<double>(producer - consumer) / static_cast<double>(layout_.bytes);
 }
 
 void MappedRing::skip(const net::FlowVerdict& verdict) {

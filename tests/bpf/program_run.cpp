@@ -53,7 +53,7 @@ void ProgramRun::SetUp() {
 
 void ProgramRun::load(capture::TapOptions options) {
   options.services = {{"other", {1}}, {"service", {kPort, 9}}};
-  if (options.ring_bytes > (1 << 20)) options.ring_bytes = 1 << 20;
+  if (options.ring_bytes == capture::TapOptions().ring_bytes) options.ring_bytes = 1 << 20;
   auto kernel = KernelObject::load(options);
   ASSERT_TRUE(kernel) << kernel.error().message();
   kernel_ = std::move(*kernel);
