@@ -133,14 +133,10 @@ class Manifests(unittest.TestCase):
         listed = set(read("deploy/packages-run.txt").split()) - {"ca-certificates"}
         needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", SHADOWTAP).stdout)
         places = dict(re.findall(r"(\S+) => (\S+)", run("ldd", SHADOWTAP).stdout))
-        owners = set()
-        for library in needed:
-            # dpkg knows the file by /usr/lib or by /lib, where both are one folder.
-            place = os.path.realpath(places.get(library, library))
-            found = run("dpkg", "-S", place)
-            if found.returncode != 0:
-                found = run("dpkg", "-S", place.removeprefix("/usr"))
-            owners.add(found.stdout.split(":")[0])
+        # dpkg knows a file by /usr/lib or by /lib, where both are one folder.
+        files = {os.path.realpath(places.get(library, library)) for library in needed}
+        found = run("dpkg", "-S", *files, *(file.removeprefix("/usr") for file in files)).stdout
+        owners = {line.split(":")[0] for line in found.splitlines()}
         self.assertEqual(owners - {"libc6", "libstdc++6", "libgcc-s1", ""}, listed)
 
     def test_unit_is_one_that_systemd_understands(self):

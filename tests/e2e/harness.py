@@ -5,9 +5,9 @@ IPv6, with names of its own so that labs can run side by side. Everything that a
 starts is ended by its process id when the lab closes, also after a failure.
 """
 
+import collections
 import concurrent.futures
 import ctypes
-import json
 import os
 import pathlib
 import random
@@ -15,8 +15,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import unittest
+
+from rest import Rest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SHADOWTAP_BINARY", ROOT / "build/release/shadowtap"))
@@ -33,8 +37,6 @@ def require(condition, what):
         return
     if os.environ.get("CI") == "true":
         raise Missing(f"{what} is needed (CI=true)")
-    import unittest
-
     raise unittest.SkipTest(f"{what} is needed")
 
 
@@ -48,6 +50,13 @@ def until(condition, what, seconds=WAIT):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.02)
+
+
+def counted(text, expected, log):
+    """How often `text` stands in a server's log. It answers before it logs, so `expected` times
+    are waited for; more are the caller's to see."""
+    until(lambda: log().count(text) >= expected, f"{expected} times {text} in the log")
+    return log().count(text)
 
 
 class Process:
@@ -90,7 +99,8 @@ class Host:
         lab.system("ip", "netns", "add", self.netns)
         self.run("ip", "link", "set", "lo", "up")
         # BBR with these servers' settings stalls paced answers; tests measure no stalls.
-        self.run("sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno", check=False)
+        self.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0",
+                 "net.ipv4.tcp_congestion_control=reno", check=False)
 
     def inside(self, argv):
         return ["nsenter", f"--net=/run/netns/{self.netns}", *map(str, argv)]
@@ -184,22 +194,30 @@ class Agent:
     def __init__(self, host, args, name="agent", prefix=()):
         self.host = host
         self.process = host.start(*prefix, BINARY, "run", *args, "--listen", "127.0.0.1:9900", name=name)
+        self.rest = Rest(host)
 
     def ready(self):
         def answers():
             if self.process.process.poll() is not None:
                 raise AssertionError(f"the agent ended: {self.process.errors()}")
-            return self.host.run("curl", "-sf", "--max-time", "5", "http://127.0.0.1:9900/readyz",
-                                 check=False).returncode == 0
+            try:
+                return self.rest.get("/readyz").status == 200
+            except OSError:
+                return False
 
         until(answers, "readyz")
         return self
 
     def get(self, path):
-        return json.loads(self.host.curl(f"http://127.0.0.1:9900{path}"))
+        return self.rest.get(path).json
 
     def text(self, path):
-        return self.host.curl(f"http://127.0.0.1:9900{path}")
+        return self.rest.get(path).text
+
+    def call(self, method, path, body=None):
+        """The status and the JSON of a call below /api/v1."""
+        answer = self.rest.call(method, f"/api/v1{path}", body)
+        return answer.status, answer.json if answer.body.strip() else None
 
     def coverage(self):
         return self.get("/api/v1/coverage")
@@ -208,6 +226,16 @@ class Agent:
         (service,) = self.coverage()["services"]
         check_ledger(service)
         return service
+
+    def outcomes(self):
+        """How often a comparison came to what, over all routes; no zeros."""
+        rows = self.get("/api/v1/endpoints")["endpoints"]
+        return dict(sum((collections.Counter(row["outcomes"]) for row in rows), collections.Counter()))
+
+    def target(self, **wanted):
+        """The status of the target with that role or name; None: there is none."""
+        (service,) = self.get("/api/v1/status")["services"]
+        return next((t for t in service["targets"] if wanted.items() <= t.items()), None)
 
     def settled(self, captured):
         """The ledger once `captured` exchanges were seen and none is in flight."""
@@ -282,10 +310,8 @@ class Lab:
         self.system("ip", "link", "add", ends[0][1], "netns", a.netns, "type", "veth",
                     "peer", "name", ends[1][1], "netns", b.netns)
         for host, device, v4, v6 in ends:
-            host.run("sysctl", "-qw", f"net.ipv6.conf.{device}.accept_dad=0")
-            host.run("ip", "addr", "add", f"{v4}/24", "dev", device)
-            host.run("ip", "addr", "add", f"{v6}/64", "dev", device, "nodad")
-            host.run("ip", "link", "set", device, "up")
+            host.run("ip", "-batch", "-", input=f"addr add {v4}/24 dev {device}\n"
+                     f"addr add {v6}/64 dev {device} nodad\nlink set {device} up\n".encode())
         return ends[1][1]
 
     @staticmethod
@@ -294,3 +320,37 @@ class Lab:
         if done.returncode != 0:
             raise AssertionError(f"{argv}: {done.stderr.decode(errors='replace')}")
         return done
+
+
+class LabTest(unittest.TestCase):
+    """A lab for each case, which starts its servers itself."""
+
+    # A client of port 8080: keep-alive connections, as many and as long as its arguments say.
+    TRAFFIC = (sys.executable, ROOT / "tests/e2e/traffic.py", Lab.SERVICE, "8080")
+
+    def setUp(self):
+        self.lab = Lab().__enter__()
+        self.addCleanup(self.lab.__exit__)
+        self.service, self.target, self.client = self.lab.service, self.lab.target, self.lab.client
+
+    def get(self, count, path="/x"):
+        self.client.run("curl", "-sS", "--max-time", "20", *[f"http://{Lab.SERVICE}:8080{path}"] * count)
+
+    def script(self, name, text):
+        path = self.lab.directory / name
+        path.write_text(text)
+        return path
+
+
+class OrdersTest(LabTest):
+    """With an agent for one service: orders, on port 8080."""
+
+    def agent(self, candidate, text="", name="agent", top="", prefix=()):
+        """With `text` under the service's keys and `top` beside them."""
+        data = self.lab.directory / f"data-{name}"
+        data.mkdir(exist_ok=True)
+        config = self.lab.directory / f"{name}.yaml"
+        config.write_text(
+            f"data_dir: {data}\n{top}\nservices:\n  - name: orders\n    ports: [8080]\n"
+            f"    targets: {{ candidate: {candidate} }}\n{text}\n")
+        return Agent(self.service, ["--config", config], name, prefix).ready()

@@ -1,16 +1,14 @@
 """Changing a running agent: rules, sampling and targets over REST, the file by SIGHUP."""
 
-import json
 import signal
 import subprocess
 import time
 import unittest
 
-from harness import BINARY, Agent, Lab, until
+from harness import BINARY, Agent, Lab, counted, until
 
 SAME = "location / { return 200 '{\"a\":1}'; }"
 OTHER = "location / { return 200 '{\"a\":2}'; }"
-API = "http://127.0.0.1:9900/api/v1"
 
 
 class RuntimeTest(unittest.TestCase):
@@ -44,14 +42,6 @@ services:
         urls = [f"http://{Lab.SERVICE}:8080/x"] * count
         self.lab.client.run("curl", "-sS", "--max-time", "20", *urls)
 
-    def call(self, method, path, body=None):
-        args = ["-X", method, f"{API}{path}"]
-        if body is not None:
-            args += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        text = self.service.curl("-w", "\n%{http_code}", *args)
-        body, _, status = text.rpartition("\n")
-        return int(status), json.loads(body) if body.strip() else None
-
     def hup(self, agent, **config):
         self.write_config(**config)
         agent.process.process.send_signal(signal.SIGHUP)
@@ -60,25 +50,21 @@ services:
         self.get(1)
         return agent.settled(1)
 
-    def outcomes(self, agent):
-        rows = agent.get("/api/v1/endpoints")["endpoints"]
-        return {k: n for row in rows for k, n in row["outcomes"].items() if n}
-
     def test_rules_put_over_rest_hold_at_once_and_after_a_restart(self):
         self.target.nginx(8080, OTHER, "candidate")
         agent = self.agent()
         self.get(5)
         agent.settled(5)
-        self.assertEqual(self.outcomes(agent), {"mismatch": 5})
+        self.assertEqual(agent.outcomes(), {"mismatch": 5})
         rule = {"path": "$.a", "reason": "counts up by design", "expires": "2099-01-01T00:00:00Z"}
-        status, answer = self.call("PUT", "/services/orders/rules", {"ignore": [rule]})
+        status, answer = agent.call("PUT", "/services/orders/rules", {"ignore": [rule]})
         self.assertEqual(status, 200, answer)
         self.get(5)
         agent.settled(10)
-        self.assertEqual(self.outcomes(agent), {"ignored": 10})  # earlier ones follow today's rules
+        self.assertEqual(agent.outcomes(), {"ignored": 10})  # earlier ones follow today's rules
         agent.stop()
         again = self.agent("again")
-        status, rules = self.call("GET", "/services/orders/rules")
+        status, rules = again.call("GET", "/services/orders/rules")
         self.assertEqual(status, 200)
         self.assertLessEqual(rule.items(), rules["ignore"][0].items())
         (service,) = again.get("/api/v1/status")["services"]
@@ -90,24 +76,24 @@ services:
         self.target.nginx(8080, OTHER, "candidate")
         agent = self.agent()
         for body in ({"ignroe": []}, {"ignore": ["$["]}, {"tolerance": [{"path": "$.a", "absolute": "x"}]}):
-            status, problem = self.call("PUT", "/services/orders/rules", body)
+            status, problem = agent.call("PUT", "/services/orders/rules", body)
             self.assertEqual(status, 422, problem)
         self.get(2)
         agent.settled(2)
-        self.assertEqual(self.outcomes(agent), {"mismatch": 2})
+        self.assertEqual(agent.outcomes(), {"mismatch": 2})
 
     def test_a_target_is_added_replaced_and_removed_while_it_runs(self):
         log = self.target.nginx(8080, OTHER, "candidate").log
         mirror = self.target.nginx(8081, SAME, "mirror")
         agent = self.agent()
-        status, answer = self.call("PUT", "/services/orders/targets/mirror?name=extra",
-                                   {"url": f"http://{Lab.TARGET}:8081"})
+        status, answer = agent.call("PUT", "/services/orders/targets/mirror?name=extra",
+                                    {"url": f"http://{Lab.TARGET}:8081"})
         self.assertEqual(status, 200, answer)
         self.get(5)
         until(lambda: mirror.log().count("GET /x") == 5, "the mirror gets what the candidate gets")
-        status, answer = self.call("DELETE", "/services/orders/targets/candidate")
+        status, answer = agent.call("DELETE", "/services/orders/targets/candidate")
         self.assertIn(status, (200, 204), answer)
-        before = log().count("GET /x")
+        before = counted("GET /x", 5, log)
         self.get(5)
         until(lambda: agent.ledger()["skipped"].get("no_candidate") == 5, "no candidate any more")
         self.assertEqual(log().count("GET /x"), before)
@@ -117,7 +103,7 @@ services:
         agent = self.agent()
         self.write_config(sample=0)
         agent.process.process.send_signal(signal.SIGHUP)
-        until(lambda: self.call("GET", "/services/orders/sampling")[1].get("sample") == 0, "the new file holds")
+        until(lambda: agent.call("GET", "/services/orders/sampling")[1].get("sample") == 0, "the new file holds")
         self.get(5)
         self.assertEqual(agent.settled(5)["skipped"], {"sampled": 5})
         self.config.write_text("services: [{ nmae: x }]\n")
@@ -152,10 +138,10 @@ services:
         self.target.nginx(8080, SAME, "candidate")
         self.write_config(of_candidate=", expires: 1s")
         agent = self.agent()
-        there = lambda: self.call("GET", "/services/orders/targets/candidate")[0] == 200
+        there = lambda: agent.call("GET", "/services/orders/targets/candidate")[0] == 200
         until(lambda: not there(), "the candidate has expired")
         self.hup(agent, sample=50, of_candidate=", expires: 1s")
-        until(lambda: self.call("GET", "/services/orders/sampling")[1]["sample"] == 50, "the file was read again")
+        until(lambda: agent.call("GET", "/services/orders/sampling")[1]["sample"] == 50, "the file was read again")
         self.assertFalse(there())
         self.hup(agent, of_candidate=", expires: 1h")
         until(there, "the candidate is back")
@@ -167,7 +153,7 @@ services:
         for body in ({"url": elsewhere, "headers": {"from_file": {"X-Key": "/etc/shadow"}}},
                      {"url": elsewhere, "headers": {"from_environment": {"X-Key": "PATH"}}},
                      {"url": "unix:/run/docker.sock"}):
-            status, problem = self.call("PUT", "/services/orders/targets/mirror", body)
+            status, problem = agent.call("PUT", "/services/orders/targets/mirror", body)
             self.assertEqual(status, 403, problem)
             self.assertIn("set api.token_file or api.unix_socket", problem["detail"])
         roles = lambda: [t["role"] for t in agent.get("/api/v1/status")["services"][0]["targets"]]
@@ -205,14 +191,14 @@ services:
         self.target.nginx(8080, OTHER, "candidate")
         agent = self.agent()
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
-        self.assertEqual(self.call("PUT", "/services/orders/rules", {"ignore": [{"path": "$.a", "expires": ends}]})[0], 200)
+        self.assertEqual(agent.call("PUT", "/services/orders/rules", {"ignore": [{"path": "$.a", "expires": ends}]})[0], 200)
         self.get(3)
-        self.assertEqual((agent.settled(3)["compared"], self.outcomes(agent)), (3, {"ignored": 3}))
+        self.assertEqual((agent.settled(3)["compared"], agent.outcomes()), (3, {"ignored": 3}))
 
         def over():
             self.get(1)
             agent.settled(1)
-            return "mismatch" in self.outcomes(agent)
+            return "mismatch" in agent.outcomes()
 
         until(over, "the rule is over", 30)
 
@@ -230,7 +216,7 @@ services:
         (mounted / "config.yaml").symlink_to("..data/config.yaml")
         self.target.nginx(8080, SAME, "candidate")
         agent = Agent(self.service, ["--config", mounted / "config.yaml"]).ready()
-        sample = lambda: self.call("GET", "/services/orders/sampling")[1]["sample"]
+        sample = lambda: agent.call("GET", "/services/orders/sampling")[1]["sample"]
         success = lambda n: f"shadowtap_config_reload_success {n}" in agent.text("/metrics")
         swap("..2", 25)
         until(lambda: sample() == 25, "the swapped file holds")
@@ -261,13 +247,14 @@ services:
     def test_pause_stops_sending_and_resume_goes_on(self):
         log = self.target.nginx(8080, SAME, "candidate").log
         agent = self.agent()
-        self.assertEqual(self.call("POST", "/pause")[0], 200)
+        self.assertEqual(agent.call("POST", "/pause")[0], 200)
         self.get(5)
         self.assertEqual(agent.settled(5)["skipped"], {"paused": 5})
         self.assertEqual(log(), "")
-        self.assertEqual(self.call("POST", "/resume")[0], 200)
+        self.assertEqual(agent.call("POST", "/resume")[0], 200)
         self.get(5)
         self.assertEqual(agent.settled(10)["compared"], 5)
+        self.assertEqual(counted("GET /x", 5, log), 5)
 
     def test_a_kept_request_is_sent_again_and_compared_again(self):
         candidate = self.target.nginx(8080, OTHER, "candidate")
@@ -275,11 +262,11 @@ services:
         self.get(1)
         agent.settled(1)
         (diff,) = agent.get("/api/v1/diffs")["diffs"]
-        status, again = self.call("POST", f"/diffs/{diff['id']}/replay")
+        status, again = agent.call("POST", f"/diffs/{diff['id']}/replay")
         self.assertEqual(status, 200, again)
         self.assertEqual([d["path"] for d in again["differences"]], ["$.a"])
         self.assertEqual((again["id"], again["route"], again["outcome"]), (diff["id"], diff["route"], "mismatch"))
-        self.assertEqual(candidate.log().count("GET /x"), 2)
+        self.assertEqual(counted("GET /x", 2, candidate.log), 2)
         self.assertEqual(agent.ledger()["captured"], 1)
 
 
