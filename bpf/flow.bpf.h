@@ -99,7 +99,7 @@ static __always_inline __u64 ring_fill(const struct packet *p)
 	volatile struct shadowtap_shard *shard = &shadowtap_shard_words[shard_index(p)];
 	__u64 consumer = shard->consumer;
 
-	return shard->producer - consumer;
+	return (__u64)shadowtap_used(shard->producer, consumer) >> SHADOWTAP_STEP_SHIFT;
 }
 
 static __always_inline __u32 flags_of_new(const struct packet *p)

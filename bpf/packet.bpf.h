@@ -77,6 +77,7 @@ struct tcp_header {
 struct packet {
 	struct shadowtap_flow_key flow;
 	__u64 hash;
+	__u64 time_ns;
 	__u32 sequence;
 	__u32 acknowledgment;
 	__u32 payload; /* offset from skb->data */

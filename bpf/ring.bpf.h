@@ -7,7 +7,7 @@
  * Packets of several processors meet in a ring, and none waits for another: each takes its
  * place by compare-and-swap, fills it, and says so in the record's first word by a value
  * that no other position has. What an earlier round left there never looks like it, nor
- * does any payload: half of the value is a secret.
+ * does any payload: half of the value is a secret. shadowtap_event.h says what a position is.
  */
 #ifndef SHADOWTAP_RING_BPF_H
 #define SHADOWTAP_RING_BPF_H
@@ -24,40 +24,42 @@ enum emitted {
 	EMIT_UNREADABLE,
 };
 
-/* The comparison is signed: `producer` may be older than `consumer`, and then the swap fails. */
-static __always_inline bool reserve(struct shadowtap_shard *shard, __u32 size, __u64 *position)
+/* `used` is negative where `word` is older than `consumer`: then the swap fails. */
+static __always_inline bool reserve(struct shadowtap_shard *shard, __u32 size, __u64 *reserved)
 {
 	__u64 consumer = *(volatile __u64 *)&shard->consumer;
-	__u64 at = *(volatile __u64 *)&shard->producer;
+	__u64 word = *(volatile __u64 *)&shard->producer;
+	__u64 more = (__u64)size << SHADOWTAP_STEP_SHIFT;
 
 	for (int i = 0; i < RESERVE_TRIES; i++) {
+		__s64 used = shadowtap_used(word, consumer) + (__s64)more;
 		__u64 found;
 
-		if ((__s64)(at + size - consumer) > (__s64)shadowtap_ring_bytes)
+		if (used > (__s64)(shadowtap_ring_bytes << SHADOWTAP_STEP_SHIFT))
 			return false;
-		found = __sync_val_compare_and_swap(&shard->producer, at, at + size);
-		if (found == at) {
-			*position = at;
+		found = __sync_val_compare_and_swap(&shard->producer, word, word + more);
+		if (found == word) {
+			*reserved = word;
 			return true;
 		}
-		at = found;
+		word = found;
 	}
 	return false;
 }
 
-static __always_inline struct shadowtap_record *record_at(void *ring, __u64 position)
+static __always_inline struct shadowtap_record *record_at(void *ring, __u64 word)
 {
-	__u32 index = (position & (shadowtap_ring_bytes - 1)) >> shadowtap_segment_bits;
-	__u32 offset = position & ((1ULL << shadowtap_segment_bits) - 8);
+	__u64 place = shadowtap_place(word, shadowtap_ring_bytes);
+	__u32 index = place >> shadowtap_segment_bits;
+	__u32 offset = place & ((1ULL << shadowtap_segment_bits) - 8);
 	void *segment = bpf_map_lookup_elem(ring, &index);
 
 	return segment ? segment + offset : 0;
 }
 
-static __always_inline void fill_record(struct shadowtap_record *record, const struct packet *p,
-					__u64 now)
+static __always_inline void fill_record(struct shadowtap_record *record, const struct packet *p)
 {
-	record->time_ns = now;
+	record->time_ns = p->time_ns;
 	record->flow = p->flow;
 	record->flow_hash = (__u32)p->hash;
 	record->sequence = p->sequence;
@@ -83,16 +85,32 @@ static __always_inline bool copy_payload(struct __sk_buff *skb, const struct pac
 	return !bpf_skb_load_bytes(skb, p->payload, record + 1, length);
 }
 
+/* A release: who sees the word sees the record. x86 keeps the order of stores; elsewhere it
+ * takes an exchange, the only barrier that BPF has on 6.1, which waits until the ring's cold
+ * lines are there: 250 ns beside a busy service. */
+static __always_inline void commit(struct shadowtap_record *record, __u64 word)
+{
+#ifdef __TARGET_ARCH_x86
+	barrier();
+	*(volatile __u64 *)&record->committed = word;
+#else
+	__u64 before = __sync_lock_test_and_set(&record->committed, word);
+
+	barrier_var(before);
+#endif
+}
+
 /*
- * Behind the commit, which is a full barrier. Pairs with MappedRing::arm():
+ * Behind the commit. The compare-and-swap of reserve() was a full barrier; pairs with
+ * MappedRing::arm():
  *
  *	here				agent
- *	producer moves, commit		armed = 1
+ *	producer moves			armed = 1
  *	full barrier			full barrier
  *	read armed			read producer
  *
  * At least one of the two sees what the other wrote: we wake the agent, or it does not
- * sleep. Who clears the word also wakes, so that no wake-up is lost; one too many is a turn
+ * sleep. It wakes behind our commit: submitting to the waker is another full barrier. Who clears the word also wakes, so that no wake-up is lost; one too many is a turn
  * of the agent's loop for nothing. Where the waker is full the agent was woken already.
  */
 static __always_inline void wake_sleeper(struct shadowtap_shard *shard, __u32 index)
@@ -115,11 +133,11 @@ static __always_inline void wake_sleeper(struct shadowtap_shard *shard, __u32 in
 
 /* Nothing may return between reserve and commit: the agent would wait there for ever. (A
  * segment is always found: its index is masked.) */
-__noinline int emit_record(struct __sk_buff *skb, const struct packet *p, __u64 now)
+__noinline int emit_record(struct __sk_buff *skb, const struct packet *p)
 {
 	struct shadowtap_record *record;
 	struct shadowtap_shard *shard;
-	__u64 position, before;
+	__u64 word;
 	bool readable;
 	__u32 index;
 	void *ring;
@@ -130,24 +148,23 @@ __noinline int emit_record(struct __sk_buff *skb, const struct packet *p, __u64 
 	shard = &shadowtap_shard_words[index];
 	ring = bpf_map_lookup_elem(&shadowtap_rings, &index);
 	if (!ring || p->length > SHADOWTAP_MAX_PAYLOAD ||
-	    !reserve(shard, shadowtap_record_size(p->length), &position))
+	    !reserve(shard, shadowtap_record_size(p->length), &word))
 		return EMIT_FULL;
-	record = record_at(ring, position);
+	record = record_at(ring, word);
 	if (!record)
 		return EMIT_FULL;
-	fill_record(record, p, now);
+	fill_record(record, p);
 	readable = copy_payload(skb, p, record);
 	if (!readable)
 		record->unreadable = 1;
-	before = __sync_lock_test_and_set(&record->committed, position ^ shadowtap_secret);
-	barrier_var(before);
+	commit(record, shadowtap_position(word) ^ shadowtap_secret);
 	wake_sleeper(shard, index);
 	return readable ? EMITTED : EMIT_UNREADABLE;
 }
 
 /* A packet above SHADOWTAP_MAX_PAYLOAD takes several records: SYN belongs to the first,
  * FIN to the last. */
-static __noinline int emit_large(struct __sk_buff *skb, const struct packet *whole, __u64 now)
+static __noinline int emit_large(struct __sk_buff *skb, const struct packet *whole)
 {
 	struct packet piece = *whole;
 	__u32 left = whole->length;
@@ -161,7 +178,7 @@ static __noinline int emit_large(struct __sk_buff *skb, const struct packet *who
 			piece.flags &= ~TCP_SYN;
 		if (piece.length != left)
 			piece.flags &= ~TCP_FIN;
-		result = emit_record(skb, &piece, now);
+		result = emit_record(skb, &piece);
 		if (result != EMITTED)
 			return i ? EMIT_TRUNCATED : result;
 		piece.payload += piece.length;
@@ -171,11 +188,11 @@ static __noinline int emit_large(struct __sk_buff *skb, const struct packet *who
 	return left ? EMIT_TRUNCATED : EMITTED;
 }
 
-static __always_inline int emit(struct __sk_buff *skb, const struct packet *p, __u64 now)
+static __always_inline int emit(struct __sk_buff *skb, const struct packet *p)
 {
 	if (p->length > SHADOWTAP_MAX_PAYLOAD)
-		return emit_large(skb, p, now);
-	return emit_record(skb, p, now);
+		return emit_large(skb, p);
+	return emit_record(skb, p);
 }
 
 #endif

@@ -19,6 +19,7 @@
 
 /* TC_ACT_UNSPEC and TCX_NEXT. */
 #define NEXT (-1)
+#define SEEN_EVERY_NS 100000000ULL
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -31,8 +32,7 @@ static __always_inline void lose(const struct packet *p, __u32 reason)
 /* On a host the client's SYN comes before any socket can say that it is ours; its
  * SYN-ACK tells what it was. */
 static __always_inline void emit_syn_seen_earlier(struct __sk_buff *skb,
-						  struct shadowtap_flow *flow,
-						  struct packet *p, __u64 now)
+						  struct shadowtap_flow *flow, struct packet *p)
 {
 	struct packet syn;
 
@@ -47,19 +47,18 @@ static __always_inline void emit_syn_seen_earlier(struct __sk_buff *skb,
 	syn.acknowledgment = 0;
 	syn.length = 0;
 	count(p->service, SHADOWTAP_MATCHED_TO_SERVER);
-	count(p->service, emit_record(skb, &syn, now) == EMITTED ? SHADOWTAP_DELIVERED
+	count(p->service, emit_record(skb, &syn) == EMITTED ? SHADOWTAP_DELIVERED
 								  : SHADOWTAP_LOST_RING_FULL);
 }
 
 __noinline int deliver(struct __sk_buff *skb, struct packet *p, struct shadowtap_flow *flow)
 {
-	__u64 now = bpf_ktime_get_ns();
 	int result;
 
 	if (!p || !flow)
 		return 0;
-	emit_syn_seen_earlier(skb, flow, p, now);
-	result = emit(skb, p, now);
+	emit_syn_seen_earlier(skb, flow, p);
+	result = emit(skb, p);
 	if (result == EMITTED) {
 		count(p->service, SHADOWTAP_MATCHED_TO_SERVER + p->direction);
 		count(p->service, SHADOWTAP_DELIVERED);
@@ -166,7 +165,7 @@ static __always_inline void take(struct __sk_buff *skb, struct packet *p,
 
 /* A packet with our mark makes its flow ours in both directions: on lo the responses
  * carry no mark. */
-__noinline int mark_flow(const struct packet *p, __u64 coarse_now)
+__noinline int mark_flow(const struct packet *p)
 {
 	struct shadowtap_flow *flow;
 
@@ -177,13 +176,20 @@ __noinline int mark_flow(const struct packet *p, __u64 coarse_now)
 		flow = insert_flow(p, SHADOWTAP_FLOW_OURS);
 	if (flow) {
 		set_flag(&flow->flags, SHADOWTAP_FLOW_OURS);
-		flow->seen_ns = coarse_now;
+		flow->seen_ns = p->time_ns;
 	}
 	count(p->service, SHADOWTAP_IGNORED_OWN_TRAFFIC);
 	return 0;
 }
 
-__noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now)
+/* Idle times are seconds: not worth a store for each packet. */
+static __always_inline void touch(struct shadowtap_flow *flow, const struct packet *p)
+{
+	if (p->time_ns - flow->seen_ns >= SEEN_EVERY_NS)
+		flow->seen_ns = p->time_ns;
+}
+
+__noinline int capture(struct __sk_buff *skb, struct packet *p)
 {
 	struct shadowtap_flow *flow;
 	__u32 ifindex = skb->ifindex;
@@ -196,7 +202,7 @@ __noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now
 	if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		begin_connection(p);
 	if (shadowtap_mark && skb->mark == shadowtap_mark) {
-		mark_flow(p, coarse_now);
+		mark_flow(p);
 		return 0;
 	}
 	flow = find_flow(p);
@@ -216,8 +222,7 @@ __noinline int capture(struct __sk_buff *skb, struct packet *p, __u64 coarse_now
 			return 0;
 		}
 	}
-	if (flow->seen_ns != coarse_now)
-		flow->seen_ns = coarse_now;
+	touch(flow, p);
 	take(skb, p, flow);
 	end_if_closed(flow, p);
 	return 0;
@@ -235,10 +240,10 @@ __noinline int disable_if_abandoned(__u64 now)
 	return 1;
 }
 
-static __always_inline bool is_stale(const struct packet *p, __u64 now)
+static __always_inline bool is_stale(const struct packet *p)
 {
-	/* Signed: the coarse clock lags behind the one that the agent reads. */
-	return (__s64)(now - shadowtap_shard_words[shard_index(p)].heartbeat_ns) >
+	/* Signed: the agent may have drained since this packet's time was taken. */
+	return (__s64)(p->time_ns - shadowtap_shard_words[shard_index(p)].heartbeat_ns) >
 	       SHADOWTAP_HEARTBEAT_TIMEOUT_NS;
 }
 
@@ -246,7 +251,6 @@ static __always_inline int observe(struct __sk_buff *skb, __u32 l2, bool ingress
 {
 	struct packet p = {.ingress = ingress};
 	enum parsed parsed;
-	__u64 now;
 
 	if (!shadowtap_enabled)
 		return NEXT;
@@ -257,18 +261,19 @@ static __always_inline int observe(struct __sk_buff *skb, __u32 l2, bool ingress
 		count(SHADOWTAP_MAX_SERVICES, SHADOWTAP_IGNORED_FRAGMENT);
 		return NEXT;
 	}
+	/* Before anything that is cold: reading the clock waits for all loads under way. */
+	p.time_ns = bpf_ktime_get_ns();
 	p.hash = shadowtap_flow_hash(shadowtap_secret, &p.flow);
-	now = bpf_ktime_get_coarse_ns();
-	if (is_stale(&p, now)) {
+	if (is_stale(&p)) {
 		count(SHADOWTAP_MAX_SERVICES, SHADOWTAP_IGNORED_STALE);
-		disable_if_abandoned(now);
+		disable_if_abandoned(p.time_ns);
 		return NEXT;
 	}
 	if ((p.hash >> 14 & 0xffff) >= shadowtap_sample) {
 		count(service_of(p.flow.server_port), SHADOWTAP_IGNORED_SAMPLED_OUT);
 		return NEXT;
 	}
-	capture(skb, &p, now);
+	capture(skb, &p);
 	return NEXT;
 }
 

@@ -78,13 +78,23 @@ struct shadowtap_counts {
 	__u64 n[SHADOWTAP_COUNTERS];
 };
 
+/*
+ * A ring's position counts units of 8 bytes and never falls back (44 bits: it goes round after
+ * 140 TB). The producer's word holds it above the ring's base, the page of the position that
+ * has the place 0 (20 bits). Where the agent finds the ring empty it moves the base up to the
+ * position, both in one swap, so that a ring that is kept up with uses the same few cache lines.
+ */
+#define SHADOWTAP_BASE_BITS 20
+/* From bytes to a step of that word, and to what shadowtap_used() says. */
+#define SHADOWTAP_STEP_SHIFT (SHADOWTAP_BASE_BITS - 3)
+
 /* Two cache lines a shard: the agent writes the first one when it drains, the processors
- * that have packets for it the second. Positions count bytes and never fall back. */
+ * that have packets for it the second. */
 struct shadowtap_shard {
 	__u64 heartbeat_ns; /* agent: CLOCK_MONOTONIC_COARSE of its last drain */
-	__u64 consumer;	    /* agent: records before it were read */
+	__u64 consumer;	    /* agent: records before this position were read */
 	__u64 reserved_agent[6];
-	__u64 producer; /* kernel: records before it have their place */
+	__u64 producer; /* position before which records have their place, and base */
 	__u32 armed;	/* agent sets: wake me; kernel clears */
 	__u32 reserved_kernel[13];
 };
@@ -111,7 +121,7 @@ enum shadowtap_side_flag {
 
 struct shadowtap_flow {
 	struct shadowtap_side sides[2]; /* by direction */
-	__u64 seen_ns;			/* CLOCK_MONOTONIC_COARSE of its last packet */
+	__u64 seen_ns;			/* CLOCK_MONOTONIC of its last packet, or 0.1 s before */
 	__u32 flags;
 	__u32 reserved;
 };
@@ -170,6 +180,31 @@ static inline __attribute__((always_inline)) __u64 shadowtap_verdict_word(__u64 
 static inline __attribute__((always_inline)) __u32 shadowtap_record_size(__u32 captured)
 {
 	return ((__u32)sizeof(struct shadowtap_record) + captured + 7) & ~7U;
+}
+
+static inline __attribute__((always_inline)) __u64 shadowtap_position(__u64 word)
+{
+	return word >> SHADOWTAP_BASE_BITS;
+}
+
+/* The word when the ring begins anew at this position. */
+static inline __attribute__((always_inline)) __u64 shadowtap_rebased(__u64 position)
+{
+	return position << SHADOWTAP_BASE_BITS |
+	       ((position >> 9) & ((1ULL << SHADOWTAP_BASE_BITS) - 1));
+}
+
+/* Where in a ring of `bytes` the record at the word's position is. */
+static inline __attribute__((always_inline)) __u64 shadowtap_place(__u64 word, __u64 bytes)
+{
+	return ((shadowtap_position(word) << 3) -
+		((word & ((1ULL << SHADOWTAP_BASE_BITS) - 1)) << 12)) & (bytes - 1);
+}
+
+/* From `consumer` to the word's position, in steps of the word; signed. */
+static inline __attribute__((always_inline)) __s64 shadowtap_used(__u64 word, __u64 consumer)
+{
+	return (__s64)((shadowtap_position(word) - consumer) << SHADOWTAP_BASE_BITS);
 }
 
 static inline __attribute__((always_inline)) __u32 shadowtap_shard_of(__u64 hash, __u32 shards)

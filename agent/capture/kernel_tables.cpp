@@ -143,7 +143,7 @@ std::size_t KernelObject::remove_flows(
 
 std::size_t KernelObject::sweep_flows(Duration idle, Duration half_open_idle) {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
   const Duration now_ns = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
   return remove_flows([&](const shadowtap_flow& flow) {
     const Duration limit = is_half_open(flow) ? std::min(idle, half_open_idle) : idle;

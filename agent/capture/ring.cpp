@@ -13,7 +13,8 @@ namespace {
 
 // The consumer's position is published at least this often, so that the producer never
 // waits for room behind a long drain.
-constexpr std::uint64_t kPublishBytes = 256 << 10;
+constexpr std::uint64_t kPublishUnits = (256 << 10) / 8;
+constexpr std::uint64_t kPositions = ~std::uint64_t{0} >> SHADOWTAP_BASE_BITS;
 
 std::uint64_t coarse_now_ns() {
   timespec now{};
@@ -59,14 +60,16 @@ void MappedRing::renew_heartbeat() {
 }
 
 const shadowtap_record& MappedRing::record_at(std::uint64_t position) const {
-  const std::uint64_t segment = (position & (layout_.bytes - 1)) >> layout_.segment_bits;
-  const std::uint64_t offset = position & ((std::uint64_t{1} << layout_.segment_bits) - 1);
+  const std::uint64_t place =
+      shadowtap_place(position << SHADOWTAP_BASE_BITS | base_, layout_.bytes);
+  const std::uint64_t segment = place >> layout_.segment_bits;
+  const std::uint64_t offset = place & ((std::uint64_t{1} << layout_.segment_bits) - 1);
   return *reinterpret_cast<const shadowtap_record*>(data_ + segment * layout_.element_bytes() +
                                                     offset);
 }
 
-// Does not look at the producer's position, which would take its cache line from the
-// processors that write it: the next record is there when its first word says so.
+// Does not look at the producer's word, which would take its cache line from the processors
+// that write it: the next record is there when its first word says so.
 std::size_t MappedRing::drain(std::size_t budget,
                               const std::function<void(const net::Segment&)>& take) {
   renew_heartbeat();
@@ -81,13 +84,25 @@ std::size_t MappedRing::drain(std::size_t budget,
       take(to_segment(record));
       ++passed;
     }
-    position += shadowtap_record_size(record.captured);
-    if (position - published < kPublishBytes) continue;
+    position = (position + shadowtap_record_size(record.captured) / 8) & kPositions;
+    if (position - published < kPublishUnits) continue;
     __atomic_store_n(&consumer, position, __ATOMIC_RELEASE);
     published = position;
   }
   if (position != published) __atomic_store_n(&consumer, position, __ATOMIC_RELEASE);
+  if (passed < budget) begin_anew(position);
   return passed;
+}
+
+// Where nobody took a place since: then all before is read, and nothing is under way.
+void MappedRing::begin_anew(std::uint64_t position) {
+  std::uint64_t expected = position << SHADOWTAP_BASE_BITS | base_;
+  const std::uint64_t anew = shadowtap_rebased(position);
+  if (expected == anew) return;
+  auto* const producer = reinterpret_cast<std::uint64_t*>(&words_.shard->producer);
+  if (__atomic_compare_exchange_n(producer, &expected, anew, false, __ATOMIC_ACQ_REL,
+                                  __ATOMIC_RELAXED))
+    base_ = anew & ((std::uint64_t{1} << SHADOWTAP_BASE_BITS) - 1);
 }
 
 // Compares positions, not records: a record that has its place but is not committed yet may
@@ -95,7 +110,7 @@ std::size_t MappedRing::drain(std::size_t budget,
 bool MappedRing::arm() {
   __atomic_store_n(&words_.shard->armed, 1U, __ATOMIC_SEQ_CST);
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&words_.shard->producer, __ATOMIC_ACQUIRE) ==
+  if (shadowtap_position(__atomic_load_n(&words_.shard->producer, __ATOMIC_ACQUIRE)) ==
       __atomic_load_n(&words_.shard->consumer, __ATOMIC_RELAXED))
     return true;
   disarm();
@@ -110,9 +125,8 @@ void MappedRing::disarm() {
 double MappedRing::fill() const {
   const std::uint64_t consumer = __atomic_load_n(&words_.shard->consumer, __ATOMIC_RELAXED);
   const std::uint64_t producer = __atomic_load_n(&words_.shard->producer, __ATOMIC_RELAXED);
-  return producer <= consumer
-             ? 0.0
-             : static_cast<double>(producer - consumer) / static_cast<double>(layout_.bytes);
+  const std::int64_t used = shadowtap_used(producer, consumer) >> SHADOWTAP_STEP_SHIFT;
+  return used <= 0 ? 0.0 : static_cast<double>(used) / static_cast<double>(layout_.bytes);
 }
 
 void MappedRing::skip(const net::FlowVerdict& verdict) {

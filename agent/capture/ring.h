@@ -62,12 +62,14 @@ class MappedRing final : public Ring {
   MappedRing(UniqueFd array, const RingLayout& layout, Waker waker, const RingWords& words);
   void renew_heartbeat();
   const shadowtap_record& record_at(std::uint64_t position) const;
+  void begin_anew(std::uint64_t position);
 
   UniqueFd array_;
   RingLayout layout_;
   Waker waker_;
   RingWords words_;
   const char* data_ = nullptr;
+  std::uint64_t base_ = 0;  // of the producer's word
 };
 
 }  // namespace shadowtap::capture
