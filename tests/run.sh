@@ -104,7 +104,7 @@ build_tests tsan . "$threaded"
 phase 'tests of what has threads (tsan)'
 ctests_once tsan -R "$threaded" -j "$jobs"
 
-# Side by side, but for what loads the host: that runs alone. What measures times comes last.
+# Side by side, but for what measures times or loads the host: that runs alone.
 phase 'bpf and e2e tests'
 ctests release -LE "$pure|^kernel$" -j "$jobs"
 phase 'other kernels'
