@@ -98,8 +98,10 @@ static __always_inline __u64 ring_fill(const struct packet *p)
 {
 	volatile struct shadowtap_shard *shard = &shadowtap_shard_words[shard_index(p)];
 	__u64 consumer = shard->consumer;
+	__s64 used = shadowtap_used(shard->producer, consumer);
 
-	return (__u64)shadowtap_used(shard->producer, consumer) >> SHADOWTAP_STEP_SHIFT;
+	/* Negative: the two were read out of order. */
+	return used < 0 ? 0 : (__u64)used >> SHADOWTAP_STEP_SHIFT;
 }
 
 static __always_inline __u32 flags_of_new(const struct packet *p)

@@ -56,19 +56,27 @@ void set_ports(shadowtap_bpf& object, const TapOptions& options) {
   }
 }
 
-// Before the load: the verifier takes the size of all rings from the first one's.
-void set_layout(shadowtap_bpf& object, const RingLayout& layout) {
+UniqueFd create_array(const RingLayout& layout, std::uint32_t segments) {
+  LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+  return UniqueFd(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "shadowtap_ring", sizeof(std::uint32_t),
+                                   static_cast<std::uint32_t>(layout.element_bytes()),
+                                   segments, &flags));
+}
+
+// Before the load: the verifier takes the size of all rings' elements from `example`. 0, or
+// an errno.
+int set_layout(shadowtap_bpf& object, const RingLayout& layout, int example) {
   object.rodata->shadowtap_ring_bytes = layout.bytes;
   object.rodata->shadowtap_segment_bits = layout.segment_bits;
-  ::bpf_map__set_value_size(::bpf_map__inner_map(object.maps.shadowtap_rings),
-                            static_cast<std::uint32_t>(layout.element_bytes()));
+  return -::bpf_map__set_inner_map_fd(object.maps.shadowtap_rings, example);
 }
 
 void set_constants(shadowtap_bpf& object, const TapOptions& options) {
   auto& rodata = *object.rodata;
   std::uint64_t secret = 0;
   if (::getrandom(&secret, sizeof secret, 0) != sizeof secret) secret = 0x5bd1e9955bd1e995;
-  rodata.shadowtap_secret = secret;
+  // Above every position: memory that was never written is no committed record.
+  rodata.shadowtap_secret = secret | std::uint64_t{1} << 63;
   rodata.shadowtap_shards = static_cast<std::uint32_t>(options.shards);
   rodata.shadowtap_mark = options.mark;
   rodata.shadowtap_sample = static_cast<std::uint32_t>(
@@ -103,7 +111,11 @@ Result<std::unique_ptr<KernelObject>> KernelObject::load(const TapOptions& optio
   if (!kernel->object_) return errno_error("open the BPF object");
   kernel->services_ = static_cast<std::uint32_t>(options.services.size());
   set_constants(*kernel->object_, options);
-  set_layout(*kernel->object_, RingLayout(options.ring_bytes));
+  const RingLayout layout(options.ring_bytes);
+  const UniqueFd example = create_array(layout, 1);
+  if (!example) return load_error(-errno);
+  if (const int error = set_layout(*kernel->object_, layout, example.get()))
+    return errno_error("describe the rings", error);
   if (const int error = shadowtap_bpf::load(kernel->object_.get())) return load_error(error);
   set_ports(*kernel->object_, options);
   if (auto learned = kernel->learn_program_ids(); !learned) return learned.error();
@@ -140,10 +152,7 @@ Result<> KernelObject::create_rings(const TapOptions& options) {
 }
 
 Result<> KernelObject::create_ring(std::uint32_t shard, const RingLayout& layout) {
-  LIBBPF_OPTS(bpf_map_create_opts, flags, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-  UniqueFd array(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "shadowtap_ring", sizeof shard,
-                                  static_cast<std::uint32_t>(layout.element_bytes()),
-                                  layout.segments, &flags));
+  UniqueFd array = create_array(layout, layout.segments);
   if (!array) return errno_error("create a ring of " + std::to_string(layout.bytes) + " bytes");
   auto waker = Waker::create();
   if (!waker) return waker.error();

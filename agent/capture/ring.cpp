@@ -11,9 +11,9 @@
 namespace shadowtap::capture {
 namespace {
 
-// The consumer's position is published at least this often, so that the producer never
-// waits for room behind a long drain.
-constexpr std::uint64_t kPublishUnits = (256 << 10) / 8;
+// The consumer's position is published at least this often, and eight times a round of a small
+// ring, so that the producer never waits for room behind a long drain.
+constexpr std::uint64_t kPublishBytes = 256 << 10;
 constexpr std::uint64_t kPositions = ~std::uint64_t{0} >> SHADOWTAP_BASE_BITS;
 
 std::uint64_t coarse_now_ns() {
@@ -76,6 +76,7 @@ std::size_t MappedRing::drain(std::size_t budget,
   auto& consumer = words_.shard->consumer;
   std::uint64_t position = __atomic_load_n(&consumer, __ATOMIC_RELAXED);
   std::uint64_t published = position;
+  const std::uint64_t publish_units = std::min<std::uint64_t>(kPublishBytes, layout_.bytes / 8) / 8;
   std::size_t passed = 0;
   while (passed < budget) {
     const shadowtap_record& record = record_at(position);
@@ -85,7 +86,7 @@ std::size_t MappedRing::drain(std::size_t budget,
       ++passed;
     }
     position = (position + shadowtap_record_size(record.captured) / 8) & kPositions;
-    if (position - published < kPublishUnits) continue;
+    if (position - published < publish_units) continue;
     __atomic_store_n(&consumer, position, __ATOMIC_RELEASE);
     published = position;
   }
