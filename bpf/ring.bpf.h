@@ -14,7 +14,7 @@
 
 /* 512 KiB, the largest BIG TCP packet. */
 #define MAX_PIECES 9
-/* Each miss is another processor's hit. */
+/* Each miss is another processor's hit. After so many there is no room for it, either. */
 #define RESERVE_TRIES 64
 
 enum emitted {

@@ -102,15 +102,34 @@ static __always_inline bool is_bare_ack(const struct packet *p)
 	return !p->length && !(p->flags & (TCP_SYN | TCP_FIN | TCP_RST));
 }
 
+static __always_inline bool acknowledges_last_fin(const struct packet *p,
+						  const struct shadowtap_flow *flow)
+{
+	return is_bare_ack(p) && flow->sides[0].flags & flow->sides[1].flags & SHADOWTAP_SIDE_FIN;
+}
+
 /* By a reset, or by the ACK of the second FIN; whether they were delivered or not. */
 static __always_inline void end_if_closed(struct shadowtap_flow *flow, const struct packet *p)
 {
 	if (p->flags & TCP_FIN)
 		set_flag(&flow->sides[p->direction & 1].flags, SHADOWTAP_SIDE_FIN);
-	if (p->flags & TCP_RST ||
-	    (is_bare_ack(p) &&
-	     flow->sides[0].flags & flow->sides[1].flags & SHADOWTAP_SIDE_FIN))
+	if (p->flags & TCP_RST || acknowledges_last_fin(p, flow))
 		forget_flow(p);
+}
+
+/* Tried even of a shed flow: nothing else would tell that what was lost will not come. */
+static __always_inline bool is_end(const struct packet *p, const struct shadowtap_flow *flow)
+{
+	return p->flags & (TCP_FIN | TCP_RST) || acknowledges_last_fin(p, flow);
+}
+
+static __always_inline bool says_nothing_new(const struct packet *p,
+					     const struct shadowtap_flow *flow)
+{
+	if (!is_bare_ack(p))
+		return false;
+	return flow->flags & SHADOWTAP_FLOW_REFUSED || !tells_of_loss(flow, p) ||
+	       (flow->flags & SHADOWTAP_FLOW_SHED && !is_end(p, flow));
 }
 
 /* A SHADOWTAP_IGNORED_…, or 0. */
@@ -123,23 +142,21 @@ static __always_inline __u32 why_ignored(const struct packet *p, struct shadowta
 		return SHADOWTAP_IGNORED_TARGET;
 	if (is_duplicate(p, &flow->sides[p->direction & 1], ifindex))
 		return SHADOWTAP_IGNORED_DUPLICATE;
-	if (is_bare_ack(p) && (flow->flags & (SHADOWTAP_FLOW_SHED | SHADOWTAP_FLOW_REFUSED) ||
-			       !tells_of_loss(flow, p)))
+	if (says_nothing_new(p, flow))
 		return SHADOWTAP_IGNORED_ACK;
 	if (is_skipped(p, flow))
 		return SHADOWTAP_IGNORED_VERDICT;
 	return 0;
 }
 
-/* A SHADOWTAP_LOST_…, or 0. The end of a shed flow is tried all the same: nothing else would
- * tell that what was lost will not come. */
+/* A SHADOWTAP_LOST_…, or 0. */
 static __always_inline __u32 why_lost(const struct packet *p, struct shadowtap_flow *flow)
 {
 	if (p->first_fragment)
 		return SHADOWTAP_LOST_FRAGMENT;
 	if (flow->flags & SHADOWTAP_FLOW_REFUSED)
 		return SHADOWTAP_LOST_REFUSED_FLOW;
-	if (!(flow->flags & SHADOWTAP_FLOW_SHED) || p->flags & (TCP_FIN | TCP_RST))
+	if (!(flow->flags & SHADOWTAP_FLOW_SHED) || is_end(p, flow))
 		return 0;
 	if (ring_fill(p) > shadowtap_low_mark)
 		return SHADOWTAP_LOST_SHED;

@@ -71,12 +71,17 @@ int set_layout(shadowtap_bpf& object, const RingLayout& layout, int example) {
   return -::bpf_map__set_inner_map_fd(object.maps.shadowtap_rings, example);
 }
 
-void set_constants(shadowtap_bpf& object, const TapOptions& options) {
-  auto& rodata = *object.rodata;
+// A client that could guess it would choose its shard, and write records of its own.
+Result<std::uint64_t> draw_secret() {
   std::uint64_t secret = 0;
-  if (::getrandom(&secret, sizeof secret, 0) != sizeof secret) secret = 0x5bd1e9955bd1e995;
+  if (::getrandom(&secret, sizeof secret, 0) != sizeof secret) return errno_error("draw a secret");
   // Above every position: memory that was never written is no committed record.
-  rodata.shadowtap_secret = secret | std::uint64_t{1} << 63;
+  return secret | std::uint64_t{1} << 63;
+}
+
+void set_constants(shadowtap_bpf& object, const TapOptions& options, std::uint64_t secret) {
+  auto& rodata = *object.rodata;
+  rodata.shadowtap_secret = secret;
   rodata.shadowtap_shards = static_cast<std::uint32_t>(options.shards);
   rodata.shadowtap_mark = options.mark;
   rodata.shadowtap_sample = static_cast<std::uint32_t>(
@@ -110,7 +115,9 @@ Result<std::unique_ptr<KernelObject>> KernelObject::load(const TapOptions& optio
   std::unique_ptr<KernelObject> kernel(new KernelObject(shadowtap_bpf::open()));
   if (!kernel->object_) return errno_error("open the BPF object");
   kernel->services_ = static_cast<std::uint32_t>(options.services.size());
-  set_constants(*kernel->object_, options);
+  const auto secret = draw_secret();
+  if (!secret) return secret.error();
+  set_constants(*kernel->object_, options, *secret);
   const RingLayout layout(options.ring_bytes);
   const UniqueFd example = create_array(layout, 1);
   if (!example) return load_error(-errno);

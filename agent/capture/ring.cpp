@@ -77,8 +77,8 @@ std::size_t MappedRing::drain(std::size_t budget,
   std::uint64_t position = __atomic_load_n(&consumer, __ATOMIC_RELAXED);
   std::uint64_t published = position;
   const std::uint64_t publish_units = std::min<std::uint64_t>(kPublishBytes, layout_.bytes / 8) / 8;
-  std::size_t passed = 0;
-  while (passed < budget) {
+  std::size_t looked = 0, passed = 0;
+  for (; looked < budget; ++looked) {
     const shadowtap_record& record = record_at(position);
     if (__atomic_load_n(&record.committed, __ATOMIC_ACQUIRE) != (position ^ words_.secret)) break;
     if (!record.unreadable) {
@@ -91,7 +91,7 @@ std::size_t MappedRing::drain(std::size_t budget,
     published = position;
   }
   if (position != published) __atomic_store_n(&consumer, position, __ATOMIC_RELEASE);
-  if (passed < budget) begin_anew(position);
+  if (looked < budget) begin_anew(position);
   return passed;
 }
 

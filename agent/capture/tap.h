@@ -44,7 +44,7 @@ struct TapOptions {
   std::uint32_t mark = 0;             // our SO_MARK; 0: none
   double sample_connections = 100;    // percent, by flow hash
   bool force_clsact = false;          // for tests and for kernels with a broken TCX
-  // How often to look whether somebody removed our programs, or the namespace.
+  // How often to look whether somebody removed our programs, or the namespace; 0: at each follow().
   Duration verify_every = std::chrono::seconds(5);
 };
 

@@ -235,6 +235,30 @@ TEST_P(FlowTable, TellsTheEndOfAShedFlow) {
   expect_exact_ledger();
 }
 
+TEST_P(FlowTable, TellsThatAHalfClosedShedFlowHadItsBytes) {
+  capture::TapOptions options;
+  options.ring_bytes = 128 << 10;
+  load(options);
+  std::uint32_t offset = 0;
+  pass(data(offset++, "x"));
+  Frame half_close = ack(offset);
+  half_close.flags |= net::kFin;
+  pass(half_close);
+  // Leaves room for small records.
+  for (int i = 0; i < 200; ++i, offset += 1008) pass(data(offset, std::string(1008, 'x')));
+  pass(ack(offset));  // says what was lost, but the flow goes on
+  Frame last = data(offset, "");
+  last.flags |= net::kFin;
+  pass(last);
+  pass(ack(offset + 1));
+  const auto records = drain();
+  ASSERT_GE(records.size(), 2u);
+  EXPECT_TRUE(records[records.size() - 2].segment.flags & net::kFin);
+  EXPECT_EQ(records.back().segment.acknowledgment, GetParam() + offset + 1);
+  expect_exact_ledger();
+  EXPECT_EQ(flows_known(), 0u);
+}
+
 TEST_P(FlowTable, LeavesFlowsOfAStuckShardAlone) {
   capture::TapOptions options;
   options.shards = 2;

@@ -14,7 +14,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 
 #include "tests/bpf/baton.h"
 #include "tests/bpf/collected.h"
@@ -24,14 +23,13 @@ namespace shadowtap::testing {
 namespace {
 
 constexpr std::uint16_t kPort = 8080;
-constexpr Duration kLook = std::chrono::milliseconds(200);
 
 std::unique_ptr<capture::Tap> tap_of(const std::string& netns) {
   capture::TapOptions options;
   options.services = {{"service", {kPort}}};
   options.ring_bytes = 1 << 20;
   options.netns = netns;
-  options.verify_every = kLook;
+  options.verify_every = Duration::zero();
   auto tap = capture::Tap::load(options);
   EXPECT_TRUE(tap) << tap.error().message();
   const auto attached = (*tap)->attach();
@@ -135,7 +133,6 @@ TEST_F(GoneNamespace, OfAProcessIsLetGoWithIt) {
   if (child == 0) {
     const auto tap = tap_of("/proc/" + std::to_string(process) + "/ns/net");
     if (!tap->drop_privileges({})) ::_exit(1);
-    std::this_thread::sleep_for(2 * kLook);
     tap->follow();
     if (tap->attachments().empty()) ::_exit(2);
     attached.give();

@@ -11,7 +11,6 @@
 
 #include <functional>
 #include <optional>
-#include <thread>
 
 #include "agent/capture/attachments.h"
 #include "agent/capture/chain.h"
@@ -35,7 +34,6 @@ using ::testing::HasSubstr;
 
 constexpr std::uint16_t kPort = 8080;
 constexpr std::uint32_t kTheirHandle = 7;
-constexpr Duration kLook = std::chrono::milliseconds(200);  // so often it looks around
 
 // Returns TC_ACT_OK for everything: nobody after it sees a packet.
 UniqueFd chain_ender(const char* name) {
@@ -129,7 +127,7 @@ class Neighbours : public RootTest, public ::testing::WithParamInterface<Mix> {
     capture::TapOptions options;
     options.services = {{"service", {kPort}}};
     options.ring_bytes = 1 << 20;
-    options.verify_every = kLook;
+    options.verify_every = Duration::zero();
     options.force_clsact = ours == Mechanism::kClsact;
     auto tap = capture::Tap::load(options);
     ASSERT_TRUE(tap) << tap.error().message();
@@ -187,10 +185,7 @@ TEST_P(Neighbours, HideNothingUnlessTheKernelLetsThemAndThenWeSaySo) {
   if (mix.they_come == Comes::kLater) {
     EXPECT_TRUE(sees_an_exchange());
     they_come();
-    if (!sees_an_exchange()) {
-      std::this_thread::sleep_for(2 * kLook);
-      tap_->follow();
-    }
+    if (!sees_an_exchange()) tap_->follow();
   }
   EXPECT_EQ(sees_an_exchange(), mix.seen);
   const auto at = tap_->attachments();
@@ -272,7 +267,6 @@ TEST_P(WithoutPrivileges, OneWhoComesThenMayHideAll) {
     if (!tap_->drop_privileges({})) return 2;
     if (!hidden_by(tap_->attachments()).empty()) return 3;
     let_them_come();
-    std::this_thread::sleep_for(2 * kLook);
     tap_->follow();
     return hidden_by(tap_->attachments()).find("(perhaps") == std::string::npos ? 4 : 0;
   }));
@@ -284,7 +278,7 @@ TEST_P(WithoutPrivileges, OneWhoCameBeforeHidesAllStill) {
       capture::TapOptions options;
       options.services = {{"service", {kPort}}};
       options.ring_bytes = 1 << 20;
-      options.verify_every = kLook;
+      options.verify_every = Duration::zero();
       auto kernel = capture::KernelObject::load(options);
       const auto interfaces = capture::list_interfaces();
       if (!kernel || !interfaces) return 1;

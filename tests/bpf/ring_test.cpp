@@ -65,7 +65,7 @@ TEST_P(RingRounds, KeepEveryRecordWhole) {
 
 TEST_P(RingRounds, AFullOneKeepsWhatItHas) {
   std::deque<Frame> sent;
-  while (kernel_->packets().lost.front().second == 0) {
+  while (lost("ring_full") == 0) {
     sent.push_back(next_frame());
     pass(sent.back());
   }
