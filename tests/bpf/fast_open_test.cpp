@@ -23,6 +23,9 @@ class FastOpen : public ProgramRun {
   void forwards(bool on) {
     const std::string value = on ? "1" : "0";
     must_run("sysctl -qw net.ipv4.ip_forward=" + value + " net.ipv6.conf.all.forwarding=" + value);
+    // The kernel adds an IPv6 address's own route in a work of its own.
+    must_run("timeout 10 sh -c 'until ip -6 route show table local 2001:db8::2 | grep -q local; "
+             "do sleep 0.01; done'");
   }
 
   // Each from a client's port of its own.

@@ -105,13 +105,13 @@ class HarmTest(OrdersTest):
         hurt = self.traffic("4", "2", "15", "GET")
         self.assertGreater(hurt["p90"], 2 * alone["p90"], "shadows do hurt it")
 
-        def lowered():
-            self.traffic("4", "1", "15", "GET")
-            return agent.get("/api/v1/status")["services"][0]["effective_sample"] <= 7
+        # The guard tries a little again after each rest: a window may fall into that.
+        def recovers():
+            later = self.traffic("4", "2", "15", "GET")
+            lowered = agent.get("/api/v1/status")["services"][0]["effective_sample"] <= 7
+            return lowered and later["p90"] < hurt["p90"] / 2
 
-        until(lowered, "the rate falls", 60)
-        later = self.traffic("4", "2", "15", "GET")
-        self.assertLess(later["p90"], hurt["p90"] / 2, (alone, hurt, later))
+        until(recovers, "the rate falls and the service recovers", 60)
         self.assertGreater(agent.ledger()["skipped"]["guard"], 0)
         agent.settled(1)
 
