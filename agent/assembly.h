@@ -33,6 +33,8 @@ class Assembly {
   Assembly(const AssemblyOptions& options, http::ExchangeSink& sink, TellTap tell_tap = {});
 
   void segment(const net::Segment& segment) { connections_.segment(segment); }
+  // Of messages that begin from now on; never less than before.
+  void keep_bodies_up_to(std::size_t bytes) { context_.parsers.keep_bodies_up_to(bytes); }
   // A few times a second.
   void tick(Time now) { connections_.tick(now); }
   // The input ended: what is open is closed or lost.

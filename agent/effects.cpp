@@ -34,7 +34,10 @@ class OnShards {
     const auto s = index_of(service);
     if (!s) return s.error();
     if (auto valid = shadow::validate(select); !valid) return valid.error();
-    each([s = *s, select](Shard& on) { (void)on.dispatcher(s).apply(select); });
+    each([s = *s, select](Shard& on) {
+      on.keep_bodies_up_to(select.max_request_body);
+      (void)on.dispatcher(s).apply(select);
+    });
     return {};
   }
 
@@ -42,7 +45,10 @@ class OnShards {
     const auto s = index_of(service);
     if (!s) return s.error();
     if (auto valid = shadow::validate(target); !valid) return valid.error();
-    each([s = *s, target](Shard& on) { (void)on.dispatcher(s).put_target(target); });
+    each([s = *s, target](Shard& on) {
+      on.keep_bodies_up_to(target.max_answer_bytes);
+      (void)on.dispatcher(s).put_target(target);
+    });
     if (target.role == shadow::Role::kSecondary) set_secondary(service, *s, true);
     return {};
   }
@@ -56,14 +62,15 @@ class OnShards {
     return {};
   }
 
-  void set_guard(const std::string& service, const shadow::DispatchOptions& dispatch) const {
+  Result<> put_dispatch(const std::string& service, const shadow::DispatchOptions& dispatch) const {
     const auto s = index_of(service);
-    if (s && *s < health_.size()) health_[*s]->set(dispatch, std::chrono::steady_clock::now());
-  }
-
-  void set_expires(const std::string& service, std::optional<Duration> expires) const {
-    const auto s = index_of(service);
-    if (s) each([s = *s, expires](Shard& on) { on.dispatcher(s).set_expires(expires); });
+    if (!s) return s.error();
+    if (*s < health_.size()) health_[*s]->set(dispatch, std::chrono::steady_clock::now());
+    each([s = *s, dispatch](Shard& on) {
+      on.set_original_timeout(s, dispatch.original_timeout);
+      on.dispatcher(s).apply(dispatch);
+    });
+    return {};
   }
 
  private:
@@ -116,12 +123,10 @@ config::Effects make_effects(const config::LiveConfig& config,
     results.set_epoch(service, epoch);
   };
   effects.set_limits = [&limits](const shadow::GlobalLimits& now) { limits.set(now); };
-  effects.set_guard = [on](const std::string& service, const shadow::DispatchOptions& dispatch) {
-    on.set_guard(service, dispatch);
+  effects.put_dispatch = [on](const std::string& service, const shadow::DispatchOptions& dispatch) {
+    return on.put_dispatch(service, dispatch);
   };
-  effects.set_expires = [on](const std::string& service, std::optional<Duration> expires) {
-    on.set_expires(service, expires);
-  };
+  effects.one_shard = shards.size() == 1;
   return effects;
 }
 

@@ -268,6 +268,11 @@ Result<> LiveControl::put_select(const std::string& service, const shadow::Selec
   return config_.put_select(service, select);
 }
 
+Result<> LiveControl::put_dispatch(const std::string& service,
+                                   const shadow::DispatchOptions& dispatch) {
+  return config_.put_dispatch(service, dispatch);
+}
+
 Result<> LiveControl::put_target(const std::string& service, const shadow::TargetOptions& target) {
   return config_.put_target(service, target);
 }

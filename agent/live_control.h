@@ -54,6 +54,8 @@ class LiveControl : public api::Control {
   bool set_paused(const std::string& service, bool paused) override;
   Result<> put_rules(const std::string& service, const diff::Rules& rules) override;
   Result<> put_select(const std::string& service, const shadow::SelectOptions& select) override;
+  Result<> put_dispatch(const std::string& service,
+                        const shadow::DispatchOptions& dispatch) override;
   Result<> put_target(const std::string& service, const shadow::TargetOptions& target) override;
   Result<> remove_target(const std::string& service, shadow::Role role,
                          const std::string& name) override;

@@ -78,6 +78,11 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   shadow::Dispatcher& dispatcher(std::size_t service);  // shard's thread
   void set_rules(std::size_t service, std::shared_ptr<const CompareRules> rules);
   void set_keep_bodies(std::size_t service, bool keep) { services_[service]->options.keep_bodies = keep; }
+  void set_original_timeout(std::size_t service, Duration timeout) {
+    services_[service]->options.original_timeout = timeout;
+  }
+  // Of originals and their requests that begin from now on; never less than before.
+  void keep_bodies_up_to(std::size_t bytes) { assembly_.keep_bodies_up_to(bytes); }
 
   // Sends a kept exchange once more and compares the answers with its original, outside
   // the ledger. `done` is called on the shard's thread, exactly once.

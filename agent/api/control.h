@@ -130,6 +130,8 @@ class Control {
   virtual bool set_paused(const std::string& service, bool paused) = 0;
   virtual Result<> put_rules(const std::string& service, const diff::Rules& rules) = 0;
   virtual Result<> put_select(const std::string& service, const shadow::SelectOptions& select) = 0;
+  virtual Result<> put_dispatch(const std::string& service,
+                                const shadow::DispatchOptions& dispatch) = 0;
   virtual Result<> put_target(const std::string& service, const shadow::TargetOptions& target) = 0;
   virtual Result<> remove_target(const std::string& service, shadow::Role role,
                                  const std::string& name) = 0;

@@ -14,8 +14,8 @@ class Edits {
  public:
   virtual ~Edits() = default;
 
-  // `section`: "compare", "select", "candidate", "secondary", "mirror:NAME". Secrets are
-  // ***. Nothing: no such service, or no such target.
+  // `section`: "compare", "select", "sending", "candidate", "secondary", "mirror:NAME".
+  // Secrets are ***. Nothing: no such service, or no such target.
   virtual std::optional<std::string> read(const std::string& service,
                                           const std::string& section) const = 0;
   // Replaces the section. An error names every mistake, one a line; nothing is changed then,

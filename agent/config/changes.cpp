@@ -11,7 +11,7 @@ namespace shadowtap::config {
 namespace {
 
 std::set<std::string> sections_of(const ServiceConfig& service) {
-  std::set<std::string> all{"select", "compare"};
+  std::set<std::string> all{"select", "sending", "compare"};
   for (const shadow::TargetOptions& target : service.targets()) {
     all.insert(section_of(target.role, target.name));
   }
@@ -52,11 +52,11 @@ Node comparable(const Config& config) {
   return root;
 }
 
-// `running` with what LiveConfig puts into effect while the agent runs.
-Config with_live_parts(Config running, const Config& wanted) {
-  running.limits = wanted.limits;
+// `running` with that of `possible` which LiveConfig puts into effect while the agent runs.
+Config with_live_parts(Config running, const Config& possible) {
+  running.limits = possible.limits;
   for (ServiceConfig& ours : running.services) {
-    const ServiceConfig* theirs = wanted.service(ours.name);
+    const ServiceConfig* theirs = possible.service(ours.name);
     if (!theirs) continue;
     ours.candidate = theirs->candidate;
     ours.secondary = theirs->secondary;
@@ -64,9 +64,7 @@ Config with_live_parts(Config running, const Config& wanted) {
     ours.select = theirs->select;
     ours.compare = theirs->compare;
     ours.release = theirs->release;
-    ours.dispatch.guard = theirs->dispatch.guard;
-    ours.dispatch.impact = theirs->dispatch.impact;
-    ours.dispatch.expires = theirs->dispatch.expires;
+    ours.dispatch = theirs->dispatch;
   }
   return running;
 }
@@ -88,9 +86,10 @@ std::vector<ChangedSection> changed_sections(const Config& from, const Config& t
   return all;
 }
 
-std::vector<std::string> needs_restart(const Config& from, const Config& to) {
+std::vector<std::string> needs_restart(const Config& running, const Config& wanted,
+                                       const Config& possible) {
   std::vector<std::string> keys;
-  compare_trees(comparable(with_live_parts(from, to)), comparable(to), "",
+  compare_trees(comparable(with_live_parts(running, possible)), comparable(wanted), "",
                 [&keys](const std::string& key) { keys.push_back(key); });
   return keys;
 }
@@ -114,6 +113,14 @@ void say(std::vector<Source>& all, const std::string& key, const char* source) {
   all.push_back({key, source});
 }
 
+// Within its service; the keys of `sending` are the service's own.
+std::string place_of(const Change& change) {
+  const bool own = change.section == "select" || change.section == "compare";
+  std::string place;
+  if (change.section != "sending") place = (own ? "." : ".targets.") + change.section;
+  return change.key.empty() ? place : place + "." + change.key;
+}
+
 }  // namespace
 
 std::vector<Source> sources(const Config& file, const Config& file_and_flags,
@@ -124,11 +131,7 @@ std::vector<Source> sources(const Config& file, const Config& file_and_flags,
   compare_trees(comparable(file), comparable(file_and_flags), "",
                 [&all](const std::string& key) { say(all, key, "flag"); });
   for (const Change& change : overlay.changes()) {
-    const bool own = change.section == "select" || change.section == "compare";
-    std::string key =
-        "services." + change.service + (own ? "." : ".targets.") + change.section;
-    if (!change.key.empty()) key += "." + change.key;
-    say(all, key, "runtime");
+    say(all, "services." + change.service + place_of(change), "runtime");
   }
   return all;
 }

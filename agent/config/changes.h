@@ -16,8 +16,10 @@ struct ChangedSection {
 };
 std::vector<ChangedSection> changed_sections(const Config& from, const Config& to);
 
-// Keys that differ and only hold from the next start, e.g. "services.orders.ports".
-std::vector<std::string> needs_restart(const Config& from, const Config& to);
+// Keys that only hold from the next start, e.g. "services.orders.ports": at which `wanted`
+// differs from what runs once all of `possible` that can change has.
+std::vector<std::string> needs_restart(const Config& running, const Config& wanted,
+                                       const Config& possible);
 
 // Where values come from, for `status`: "services.orders.select.sample" -> "file", "flag" or
 // "runtime". What nobody said anything about is not in it.

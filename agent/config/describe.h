@@ -10,6 +10,7 @@ void describe(Fields& f, Config& config);
 void describe(Fields& f, ServiceConfig& service);
 void describe(Fields& f, shadow::TargetOptions& target);
 void describe(Fields& f, shadow::SelectOptions& select);
+void describe(Fields& f, shadow::DispatchOptions& dispatch);  // but for `middleware`
 void describe(Fields& f, diff::Rules& rules);
 
 // "" or which rule cannot be used, and why.

@@ -90,19 +90,6 @@ void describe_impact(Fields& f, shadow::ImpactOptions& impact) {
   }
 }
 
-void describe_dispatch(Fields& f, shadow::DispatchOptions& dispatch) {
-  choice(f, "send", {"request", "response"}, dispatch.send);
-  choice(f, "order", {"none", "connection", "happens-before"}, dispatch.order);
-  field(f, "order_wait", dispatch.order_wait);
-  choice(f, "trace", {"keep", "new", "drop"}, dispatch.trace);
-  field(f, "guard", dispatch.guard);
-  f.group("impact", true, [&dispatch](Fields& impact) { describe_impact(impact, dispatch.impact); });
-  field(f, "expires", dispatch.expires);
-  structs(f, "aliases", dispatch.aliases, describe_alias);
-  field(f, "middleware", dispatch.middleware);
-  positive(f, "original_timeout", dispatch.original_timeout);
-}
-
 // header:NAME.
 Scalar cluster(std::string& header) {
   return {[&header](std::string_view text) -> std::string {
@@ -182,6 +169,18 @@ void describe_webhook(Fields& f, WebhookOptions& webhook) {
 
 }  // namespace
 
+void describe(Fields& f, shadow::DispatchOptions& dispatch) {
+  choice(f, "send", {"request", "response"}, dispatch.send);
+  choice(f, "order", {"none", "connection", "happens-before"}, dispatch.order);
+  field(f, "order_wait", dispatch.order_wait);
+  choice(f, "trace", {"keep", "new", "drop"}, dispatch.trace);
+  field(f, "guard", dispatch.guard);
+  f.group("impact", true, [&dispatch](Fields& impact) { describe_impact(impact, dispatch.impact); });
+  field(f, "expires", dispatch.expires);
+  structs(f, "aliases", dispatch.aliases, describe_alias);
+  positive(f, "original_timeout", dispatch.original_timeout);
+}
+
 void describe(Fields& f, ServiceConfig& service) {
   f.require("name");
   f.require("ports");
@@ -190,7 +189,8 @@ void describe(Fields& f, ServiceConfig& service) {
   describe_interfaces(f, service.interfaces);
   f.group("targets", true, [&service](Fields& inner) { describe_targets(inner, service); });
   f.group("select", true, [&service](Fields& inner) { describe(inner, service.select); });
-  describe_dispatch(f, service.dispatch);
+  describe(f, service.dispatch);
+  field(f, "middleware", service.dispatch.middleware);
   field(f, "release", service.release);
   describe_results(f, service.results);
   f.group("compare", true, [&service](Fields& inner) { describe(inner, service.compare); });

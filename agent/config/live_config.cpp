@@ -41,10 +41,6 @@ std::string identity_of(const std::string& path) {
                      s.st_mtim.tv_nsec);
 }
 
-bool same_windows(const shadow::ImpactOptions& a, const shadow::ImpactOptions& b) {
-  return a.on == b.on && a.period == b.period && a.window == b.window && a.delay == b.delay;
-}
-
 FileTimes secret_files(const Config& config) {
   FileTimes files;
   for (const ServiceConfig& service : config.services) {
@@ -96,11 +92,12 @@ void LiveConfig::reread() {
   said_ = std::move(*said);
   Config wanted = with_overlay();
   expired_.leave_out(wanted, said_.config);
-  pending_restart_ = needs_restart(running_, wanted);
+  const Config possible = possible_now(wanted);
+  pending_restart_ = needs_restart(running_, wanted, possible);
   for (const std::string& key : pending_restart_) {
     spdlog::warn("{} has changed and will hold from the next start", key);
   }
-  put_all_into_effect(wanted);
+  put_all_into_effect(possible);
   spdlog::info("configuration read again");
 }
 
@@ -113,10 +110,7 @@ void LiveConfig::put_all_into_effect(const Config& wanted) {
   }
   put_releases_into_effect(wanted);
   put_limits_into_effect(wanted.limits);
-  for (ServiceConfig& ours : running_.services) {
-    const ServiceConfig* theirs = wanted.service(ours.name);
-    if (theirs) put_dispatch_into_effect(ours, theirs->dispatch);
-  }
+  put_middleware_into_effect(wanted);
   put_secrets_into_effect();
 }
 
@@ -127,17 +121,33 @@ void LiveConfig::put_limits_into_effect(const shadow::GlobalLimits& wanted) {
   if (effects_.set_limits) effects_.set_limits(ours);
 }
 
-void LiveConfig::put_dispatch_into_effect(ServiceConfig& service,
-                                          const shadow::DispatchOptions& wanted) {
-  shadow::DispatchOptions& ours = service.dispatch;
-  if (ours.guard != wanted.guard || !same_windows(ours.impact, wanted.impact)) {
-    ours.guard = wanted.guard;
-    ours.impact = wanted.impact;
-    if (effects_.set_guard) effects_.set_guard(service.name, ours);
+// Not a part of the section `sending`, which the API may write: it is a program to run.
+void LiveConfig::put_middleware_into_effect(const Config& wanted) {
+  for (ServiceConfig& ours : running_.services) {
+    const ServiceConfig* theirs = wanted.service(ours.name);
+    if (!theirs || theirs->dispatch.middleware == ours.dispatch.middleware) continue;
+    shadow::DispatchOptions dispatch = ours.dispatch;
+    dispatch.middleware = theirs->dispatch.middleware;
+    if (const auto done = effects_.put_dispatch(ours.name, dispatch); !done) {
+      succeeded_ = false;
+      spdlog::error("services.{}.middleware: {}", ours.name, done.error().message());
+      continue;
+    }
+    ours.dispatch = dispatch;
   }
-  if (ours.expires == wanted.expires) return;
-  ours.expires = wanted.expires;
-  if (effects_.set_expires) effects_.set_expires(service.name, ours.expires);
+}
+
+bool LiveConfig::is_possible_now(const shadow::DispatchOptions& wanted) const {
+  return effects_.one_shard || wanted.order != shadow::Order::kHappensBefore;
+}
+
+// What happened before what is known only where one shard saw both.
+Config LiveConfig::possible_now(Config wanted) const {
+  for (ServiceConfig& service : wanted.services) {
+    const ServiceConfig* ours = running_.service(service.name);
+    if (ours && !is_possible_now(service.dispatch)) service.dispatch.order = ours->dispatch.order;
+  }
+  return wanted;
 }
 
 void LiveConfig::put_releases_into_effect(const Config& wanted) {
@@ -191,6 +201,10 @@ Result<> LiveConfig::put_into_effect(const ChangedSection& changed, const Config
     done = effects_.put_rules(name, service.compare);
   } else if (section == "select") {
     done = effects_.put_select(name, service.select);
+  } else if (section == "sending") {
+    shadow::DispatchOptions dispatch = service.dispatch;
+    dispatch.middleware = ours.dispatch.middleware;
+    done = effects_.put_dispatch(name, dispatch);
   } else if (auto target = target_of(service, section)) {
     target->put_at.reset();  // the file's edit is the news, and its time begins now
     return put_target_into_effect(name, *target);
@@ -221,6 +235,16 @@ Result<> LiveConfig::put_select(const std::string& service, const shadow::Select
   if (auto done = effects_.put_select(service, select); !done) return done;
   running_service(service).select = select;
   return kept(overlay_.put_select(said_.config, service, select, now()));
+}
+
+Result<> LiveConfig::put_dispatch(const std::string& service,
+                                  const shadow::DispatchOptions& dispatch) {
+  if (!is_possible_now(dispatch)) {
+    return plain_error("order: happens-before needs one shard: set capture.shards to 1 and start again");
+  }
+  if (auto done = effects_.put_dispatch(service, dispatch); !done) return done;
+  running_service(service).dispatch = dispatch;
+  return kept(overlay_.put_dispatch(said_.config, service, dispatch, now()));
 }
 
 // The start refuses such a target; so does a change.

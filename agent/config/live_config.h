@@ -27,14 +27,12 @@ struct Effects {
   std::function<Result<>(const std::string& service, const shadow::TargetOptions&)> put_target;
   std::function<Result<>(const std::string& service, shadow::Role, const std::string& name)>
       remove_target;
+  std::function<Result<>(const std::string& service, const shadow::DispatchOptions&)> put_dispatch;
+  bool one_shard = true;  // else happens-before holds from the next start only
   // These cannot fail, and may be left out.
   // Another candidate or release label: evidence starts anew.
   std::function<void(const std::string& service, const std::string& epoch)> set_epoch = nullptr;
   std::function<void(const shadow::GlobalLimits&)> set_limits = nullptr;
-  // `guard` and `impact` of them.
-  std::function<void(const std::string& service, const shadow::DispatchOptions&)> set_guard = nullptr;
-  // Another `expires`, counted from now.
-  std::function<void(const std::string& service, std::optional<Duration>)> set_expires = nullptr;
 };
 
 // Of each file its identity and time, to tell whether it was written or replaced.
@@ -62,6 +60,8 @@ class LiveConfig {
   [[nodiscard]] Result<> put_rules(const std::string& service, const diff::Rules& rules);
   [[nodiscard]] Result<> put_select(const std::string& service,
                                     const shadow::SelectOptions& select);
+  [[nodiscard]] Result<> put_dispatch(const std::string& service,
+                                      const shadow::DispatchOptions& dispatch);
   [[nodiscard]] Result<> put_target(const std::string& service,
                                     const shadow::TargetOptions& target);
   [[nodiscard]] Result<> remove_target(const std::string& service, shadow::Role role,
@@ -86,7 +86,9 @@ class LiveConfig {
   Result<> put_target_into_effect(const std::string& service, const shadow::TargetOptions& target);
   void put_releases_into_effect(const Config& wanted);
   void put_limits_into_effect(const shadow::GlobalLimits& wanted);
-  void put_dispatch_into_effect(ServiceConfig& service, const shadow::DispatchOptions& wanted);
+  void put_middleware_into_effect(const Config& wanted);
+  bool is_possible_now(const shadow::DispatchOptions& wanted) const;
+  Config possible_now(Config wanted) const;
   void put_secrets_into_effect();
 
   Effective said_;

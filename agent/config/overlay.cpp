@@ -218,6 +218,11 @@ Result<> Overlay::put_select(const Config& base, const std::string& service,
   return put(base, service, "select", to_node(select, Secrets::kShown, describe), now);
 }
 
+Result<> Overlay::put_dispatch(const Config& base, const std::string& service,
+                               const shadow::DispatchOptions& dispatch, WallTime now) {
+  return put(base, service, "sending", to_node(dispatch, Secrets::kShown, describe), now);
+}
+
 Result<> Overlay::put_target(const Config& base, const std::string& service,
                              const shadow::TargetOptions& target, WallTime now) {
   return put(base, service, section_of(target.role, target.name),

@@ -1,6 +1,6 @@
 // Changes made at run time (REST), kept over file and flags and across restarts.
 //
-// Each change is one key of a service's `select`, `compare` or of a target. It remembers a
+// Each change is one key of a service's `select`, `sending`, `compare` or of a target. It remembers a
 // hash of what file and flags said about that key when it was made; once they say something
 // else, the edit is newer and the change is forgotten. So per key the newest wins, without
 // trusting the clocks of files.
@@ -20,7 +20,7 @@ namespace shadowtap::config {
 
 struct Change {
   std::string service;
-  std::string section;  // "select", "compare", "candidate", "secondary", "mirror:NAME"
+  std::string section;  // "select", "sending", "compare", "candidate", "secondary", "mirror:NAME"
   std::string key;      // of the section; empty: the whole target, removed
   Node value;           // null: the key was unset
   std::string base;     // hash of what file and flags said; empty: nothing
@@ -46,6 +46,8 @@ class Overlay {
                                    const diff::Rules& rules, WallTime now);
   [[nodiscard]] Result<> put_select(const Config& base, const std::string& service,
                                     const shadow::SelectOptions& select, WallTime now);
+  [[nodiscard]] Result<> put_dispatch(const Config& base, const std::string& service,
+                                      const shadow::DispatchOptions& dispatch, WallTime now);
   [[nodiscard]] Result<> put_target(const Config& base, const std::string& service,
                                     const shadow::TargetOptions& target, WallTime now);
   // `name` matters for mirrors only.

@@ -33,6 +33,18 @@ std::string read_into(T& out, const Node& tree) {
   return complaints.joined();
 }
 
+// What the section does not hold stays.
+std::string read_sending(shadow::DispatchOptions& out, const Node& tree) {
+  shadow::DispatchOptions fresh;
+  std::string wrong = read_into(fresh, tree);
+  if (!wrong.empty()) return wrong;
+  fresh.middleware = out.middleware;
+  fresh.middleware_timeout = out.middleware_timeout;
+  fresh.mark = out.mark;
+  out = std::move(fresh);
+  return {};
+}
+
 shadow::Role role_of(const std::string& section) {
   return section == "candidate"   ? shadow::Role::kCandidate
          : section == "secondary" ? shadow::Role::kSecondary
@@ -73,6 +85,7 @@ std::optional<Node> read_section(const ServiceConfig& from, const std::string& s
     return to_node<shadow::TargetOptions>(target, Secrets::kShown, describe);
   };
   if (section == "select") return to_node(service.select, Secrets::kShown, describe);
+  if (section == "sending") return to_node(service.dispatch, Secrets::kShown, describe);
   if (section == "compare") return to_node(service.compare, Secrets::kShown, describe);
   if (auto* single = single_target(service, section)) {
     if (!*single) return std::nullopt;
@@ -91,6 +104,7 @@ std::optional<Node> read_section(const Config& config, const std::string& servic
 
 std::string write_section(ServiceConfig& service, const std::string& section, const Node& tree) {
   if (section == "select") return read_into(service.select, tree);
+  if (section == "sending") return read_sending(service.dispatch, tree);
   if (section == "compare") return read_into(service.compare, tree);
   if (!single_target(service, section) && !section.starts_with(kMirror)) {
     return "no section '" + section + "'";

@@ -126,6 +126,9 @@ std::optional<std::string> ConfigEdits::read(const std::string& service,
   if (section == "select") {
     return config::print_json(config::to_node(found->select, Secrets::kHidden, config::describe));
   }
+  if (section == "sending") {
+    return config::print_json(config::to_node(found->dispatch, Secrets::kHidden, config::describe));
+  }
   const shadow::TargetOptions* target = find_target(*found, section);
   if (!target) return std::nullopt;
   return config::print_json(config::to_node(*target, Secrets::kHidden, config::describe));
@@ -144,6 +147,7 @@ Result<> ConfigEdits::write(const std::string& service, const std::string& secti
     return control_.put_rules(service, copy->compare);
   }
   if (section == "select") return control_.put_select(service, copy->select);
+  if (section == "sending") return control_.put_dispatch(service, copy->dispatch);
   const shadow::TargetOptions* target = find_target(*copy, section);
   return target ? put_target(service, section, *target) : plain_error("no such section: " + section);
 }

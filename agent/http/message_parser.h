@@ -34,6 +34,7 @@ class MessageParser {
   };
 
   explicit MessageParser(const ParserOptions& options) : options_(options) {}
+  const ParserOptions& options() const { return options_; }
   // llhttp holds our address.
   MessageParser(const MessageParser&) = delete;
   MessageParser& operator=(const MessageParser&) = delete;

@@ -21,8 +21,16 @@ class ParserPool {
   }
   void give(std::unique_ptr<MessageParser> parser) {
     if (!parser || free_.size() >= kKept) return;
+    if (parser->options().max_body_bytes != options_.max_body_bytes) return;
     parser->forget();
     free_.push_back(std::move(parser));
+  }
+
+  // Of messages that begin from now on; never less than before.
+  void keep_bodies_up_to(std::size_t bytes) {
+    if (bytes <= options_.max_body_bytes) return;
+    options_.max_body_bytes = bytes;
+    free_.clear();
   }
 
  private:

@@ -148,8 +148,10 @@ class Dispatcher {
   // Paused: what has not begun to leave ends as such, at once, and nothing is tried again.
   virtual void set_paused(bool paused) = 0;
   virtual Result<> apply(const SelectOptions& select) = 0;
-  // Another `expires`, counted from now. The one that holds already goes on as it is.
-  virtual void set_expires(std::optional<Duration> expires) = 0;
+  // How requests are sent, but for the service's health (ServiceHealth) and `mark`. Another
+  // `expires` counts from now; the same goes on as it is. Another middleware: what waits for
+  // the one before is dropped.
+  virtual void apply(const DispatchOptions& dispatch) = 0;
   virtual Result<> put_target(const TargetOptions& target) = 0;
   virtual bool remove_target(Role role, const std::string& name) = 0;
   virtual std::vector<TargetStatus> status() const = 0;

@@ -52,6 +52,10 @@ class Lane final : public Target::Owner {
   const Target* first() const { return first_.get(); }
   const Target* second() const { return second_.get(); }
 
+  // Holds for what comes and for what waits; what flies goes on, and what waits may wait for
+  // it. Pairs of aliases are forgotten where one of their rules is gone.
+  void set(const DispatchOptions& dispatch, Time now);
+
   // `request` is what is to be sent (the exchange's own, or as the middleware changed it);
   // both stay until the lane is done with them. Needs first().
   void accept(const http::Exchange& exchange, const http::Request& request, bool with_second,
@@ -104,6 +108,8 @@ class Lane final : public Target::Owner {
   bool may_become(std::string_view target) override { return owner_.may_become(target); }
 
   void enter(http::ExchangeId id, Shot& shot, Time now);
+  void set_order(Order order, Duration order_wait);
+  void set_aliases(const std::vector<SessionAlias>& rules);
   void enqueue(const std::vector<http::ExchangeId>& freed);
   void make_room();
   void pump(Time now);

@@ -116,10 +116,16 @@ class Middleware::Child : public std::enable_shared_from_this<Child> {
     return pid_;
   }
 
-  // Hangs up, asks it to end, waits a little, then makes it. Blocks: for our own end.
-  void end() {
+  // Hangs up and asks it to end; somebody has to see to it.
+  pid_t ask_to_end() {
     hang_up();
     ::kill(-pid_, SIGTERM);
+    return pid_;
+  }
+
+  // The same, waits a little, then makes it. Blocks: for our own end.
+  void end() {
+    ask_to_end();
     const Time limit = Time::clock::now() + kPatienceAtEnd;
     while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
       if (Time::clock::now() > limit) {
@@ -211,7 +217,10 @@ Middleware::Middleware(boost::asio::io_context& io, Owner& owner, std::string co
 
 Middleware::~Middleware() {
   if (child_) child_->end();
-  for (const int pid : unreaped_) ::waitpid(pid, nullptr, 0);
+  for (const int pid : unreaped_) {
+    ::kill(-pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
 }
 
 bool Middleware::running() const {
@@ -237,6 +246,17 @@ void Middleware::start(Time now) {
 void Middleware::died() {
   if (const auto child = std::exchange(child_, nullptr)) unreaped_.push_back(child->kill());
   start_again_ = Time::clock::now() + limits_.restart_after;
+  drop_all();
+}
+
+void Middleware::leave(Time now) {
+  leaving_ = true;
+  patience_ends_ = now + kPatienceAtEnd;
+  if (const auto child = std::exchange(child_, nullptr)) unreaped_.push_back(child->ask_to_end());
+  drop_all();
+}
+
+void Middleware::drop_all() {
   std::vector<http::ExchangeId> lost;
   for (const auto& [id, since] : waiting_->since) lost.push_back(id);
   for (const http::ExchangeId id : lost) drop(id);
@@ -307,6 +327,10 @@ void Middleware::drop(http::ExchangeId id) {
 
 void Middleware::tick(Time now) {
   std::erase_if(unreaped_, [](int pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+  if (leaving_ && now >= patience_ends_) {
+    for (const int pid : unreaped_) ::kill(-pid, SIGKILL);
+  }
+  if (leaving_) return;
   if (!child_ && now >= start_again_) start(now);
   for (const http::ExchangeId id : std::exchange(waiting_->to_drop, {})) drop(id);
   while (!waiting_->by_age.empty()) {

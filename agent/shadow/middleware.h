@@ -54,6 +54,11 @@ class Middleware {
   void tell_answer(http::ExchangeId id, Duration latency, const std::string& bytes);
   void tick(Time now);
 
+  // Asks the program to end and drops what waits; tick() makes it end. Not offered anything
+  // afterwards; may go once it has left().
+  void leave(Time now);
+  bool left() const { return leaving_ && unreaped_.empty(); }
+
   bool running() const;
   std::size_t waiting() const;
   std::uint64_t starts() const { return starts_.value(); }
@@ -68,6 +73,7 @@ class Middleware {
   void died();
   void line_came(std::string_view hex);
   void drop(http::ExchangeId id);
+  void drop_all();
   bool write_line(int type, http::ExchangeId id, Duration latency, const std::string& http);
 
   boost::asio::io_context& io_;
@@ -76,8 +82,10 @@ class Middleware {
   Limits limits_;
   std::shared_ptr<Child> child_;  // shared with its own pending reads and writes
   std::unique_ptr<Waiting> waiting_;
-  std::vector<int> unreaped_;  // pids that were killed
+  std::vector<int> unreaped_;  // pids that were killed, or asked to end
   Time start_again_;
+  Time patience_ends_;  // of one that leaves
+  bool leaving_ = false;
   Counter starts_;
   Counter untold_;
   Counter dropped_;

@@ -7,6 +7,25 @@
 
 namespace shadowtap::shadow {
 
+void ServiceDispatcher::start_middleware() {
+  if (dispatch_.middleware.empty()) return;
+  Middleware::Limits limits;
+  limits.timeout = dispatch_.middleware_timeout;
+  middleware_ = std::make_unique<Middleware>(io_, static_cast<Middleware::Owner&>(*this),
+                                             dispatch_.middleware, limits);
+}
+
+// What it has passed goes on; a later one is told nothing of it.
+void ServiceDispatcher::end_middleware(Time now) {
+  if (!middleware_) return;
+  middleware_->leave(now);
+  middleware_before_.starts += middleware_->starts();
+  middleware_before_.dropped += middleware_->dropped();
+  middleware_before_.untold += middleware_->untold();
+  leaving_middleware_.push_back(std::move(middleware_));
+  for (auto& [id, offered] : offered_) offered.shown = false;
+}
+
 // What came back is a request like any other: it may have become one that must not be sent.
 void ServiceDispatcher::passed(http::ExchangeId id, http::Request request) {
   const Depth depth(depth_);
@@ -84,7 +103,8 @@ void ServiceDispatcher::account(const Delivery& delivery) {
   const auto found = offered_.find(delivery.id);
   if (found == offered_.end()) return;
   const auto* answer = std::get_if<http::Answer>(&delivery.outcome);
-  if (answer != nullptr && answer->ok() && delivery.role == Role::kCandidate) {
+  const bool candidate = delivery.role == Role::kCandidate;
+  if (found->second.shown && candidate && answer != nullptr && answer->ok()) {
     found->second.answer = raw_bytes(answer->response);
     found->second.answer_latency = answer->to_first_byte;
     tell_answer(delivery.id, found->second);
@@ -94,7 +114,7 @@ void ServiceDispatcher::account(const Delivery& delivery) {
 }
 
 void ServiceDispatcher::tell_answer(http::ExchangeId id, Offered& offered) {
-  if (!offered.original_over || offered.answer.empty()) return;
+  if (!offered.shown || !offered.original_over || offered.answer.empty()) return;
   middleware_->tell_answer(id, offered.answer_latency, std::exchange(offered.answer, {}));
 }
 
@@ -107,8 +127,10 @@ void ServiceDispatcher::forget_if_over(http::ExchangeId id) {
 
 std::optional<MiddlewareStatus> ServiceDispatcher::middleware() const {
   if (!middleware_) return std::nullopt;
-  return MiddlewareStatus{middleware_->running(), middleware_->starts(), middleware_->dropped(),
-                          middleware_->untold(), refused_changes_.value()};
+  const MiddlewareStatus& before = middleware_before_;
+  return MiddlewareStatus{middleware_->running(), before.starts + middleware_->starts(),
+                          before.dropped + middleware_->dropped(),
+                          before.untold + middleware_->untold(), refused_changes_.value()};
 }
 
 }  // namespace shadowtap::shadow

@@ -133,6 +133,8 @@ enum class Trace : std::uint8_t { kKeep, kNew, kDrop };
 struct SessionAlias {
   std::string cookie;     // a cookie's name, or
   std::string json_path;  // a string in a JSON answer ($.token)
+
+  bool operator==(const SessionAlias&) const = default;
 };
 
 // Shadows rest in one short window at a random place in each period, so that the
@@ -142,8 +144,11 @@ struct ImpactOptions {
   Duration period = 20s;
   Duration window = 300ms;
   Duration delay = 30s;  // before the first window: short runs see none
+
+  bool operator==(const ImpactOptions&) const = default;
 };
 
+// All but `mark` can change while requests are on their way.
 struct DispatchOptions {
   SendOn send = SendOn::kRequest;
   Order order = Order::kConnection;

@@ -6,15 +6,31 @@ namespace shadowtap::shadow {
 
 bool OrderGate::enter(http::ExchangeId id, std::uint64_t connection, Time began, Time now) {
   if (order_ == Order::kNone) return true;
-  Entry& entry = entries_[id];
-  entry = {connection, began, now, {}, false, false};
-  if (order_ == Order::kConnection) connections_[connection].push_back(id);
+  Entry& entry = add(id, connection, began, now);
   if (!blocked(entry, id)) return true;
   entry.holding = true;
   ++held_;
   by_age_.emplace_back(now, id);
   if (order_ == Order::kHappensBefore) waiting_by_begin_.emplace(began, id);
   return false;
+}
+
+void OrderGate::enter_gone(http::ExchangeId id, std::uint64_t connection, Time began) {
+  if (order_ != Order::kNone) add(id, connection, began, {});
+}
+
+OrderGate::Entry& OrderGate::add(http::ExchangeId id, std::uint64_t connection, Time began,
+                                 Time now) {
+  Entry& entry = entries_[id];
+  entry = {connection, began, now, {}, false, false};
+  if (order_ == Order::kConnection) connections_[connection].push_back(id);
+  return entry;
+}
+
+void OrderGate::begin_anew(Order order, Duration order_wait) {
+  const std::uint64_t cut_waits = cut_waits_;
+  *this = OrderGate(order, order_wait);
+  cut_waits_ = cut_waits;
 }
 
 bool OrderGate::blocked(const Entry& entry, http::ExchangeId id) const {

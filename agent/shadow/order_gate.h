@@ -29,6 +29,13 @@ class OrderGate {
   // first. `began` is when its original's first byte was seen.
   [[nodiscard]] bool enter(http::ExchangeId id, std::uint64_t connection, Time began, Time now);
 
+  // The same for one that has gone already: it waits for nobody, later ones may for it.
+  void enter_gone(http::ExchangeId id, std::uint64_t connection, Time began);
+
+  // Another order: everybody is out, and enters anew. What was counted stays.
+  void begin_anew(Order order, Duration order_wait);
+  Order order() const { return order_; }
+
   // Its original ended; only happens-before cares.
   void original_ended(http::ExchangeId id, Time when);
 
@@ -54,6 +61,7 @@ class OrderGate {
   };
   using Waiting = std::set<std::pair<Time, http::ExchangeId>>;
 
+  Entry& add(http::ExchangeId id, std::uint64_t connection, Time began, Time now);
   bool blocked(const Entry& entry, http::ExchangeId id) const;
   void free_next(std::uint64_t connection, std::vector<http::ExchangeId>& freed);
   void free_happened(std::vector<http::ExchangeId>& freed);

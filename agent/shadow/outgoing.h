@@ -3,7 +3,7 @@
 // Lines keep their order and case; repeats stay. Hop-by-hop lines are left out and the
 // framing is made anew, where the original had it. Everything else that changes was
 // asked for by the target's options: Host, base path, URL rewrites, query, headers,
-// trace ids; and X-Shadowtap is added. Knows no sockets. Immutable after create().
+// trace ids; and X-Shadowtap is added. Knows no sockets.
 #pragma once
 
 #include <memory>
@@ -40,6 +40,8 @@ class Outgoing {
   Outgoing(Outgoing&&) noexcept;
   Outgoing& operator=(Outgoing&&) noexcept;
   ~Outgoing();
+
+  void set_trace(Trace trace) { trace_ = trace; }
 
   // The request target it will have, without the base path.
   std::string target_of(const http::Request& request,

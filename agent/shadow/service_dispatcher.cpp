@@ -26,11 +26,7 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
       started_(Time::clock::now()),
       now_(started_) {
   if (select_.ramp) ramp_.emplace(*select_.ramp);
-  if (dispatch_.middleware.empty()) return;
-  Middleware::Limits limits;
-  limits.timeout = dispatch_.middleware_timeout;
-  middleware_ = std::make_unique<Middleware>(io_, static_cast<Middleware::Owner&>(*this),
-                                             dispatch_.middleware, limits);
+  start_middleware();
 }
 
 // Without stop() before: nobody is told any more.
@@ -118,6 +114,7 @@ Submitted ServiceDispatcher::send(const http::Exchange& exchange, Reach reach, T
     for (const auto& [name, lane] : mirrors_) offered.mirrors.push_back(name);
   }
   if (middleware_) {
+    offered.shown = true;
     middleware_->offer(exchange);
     return submitted;
   }
@@ -140,10 +137,10 @@ void ServiceDispatcher::accept(const http::Exchange& exchange, const http::Reque
 void ServiceDispatcher::original_ended(const http::Exchange& exchange, bool complete) {
   const Depth depth(depth_);
   const Time now = Time::clock::now();
-  if (const auto found = offered_.find(exchange.id); middleware_ && found != offered_.end()) {
+  if (const auto found = offered_.find(exchange.id); found != offered_.end()) {
     found->second.original_over = true;
     found->second.original_complete = complete;
-    middleware_->tell_original(exchange);
+    if (found->second.shown) middleware_->tell_original(exchange);
     tell_answer(exchange.id, found->second);
     forget_if_over(exchange.id);
   }
@@ -170,6 +167,8 @@ void ServiceDispatcher::tick(Time now) {
     remove_expired(now);
     if (sending_expired()) recall_all();
     if (middleware_) middleware_->tick(now);
+    for (const auto& middleware : leaving_middleware_) middleware->tick(now);
+    std::erase_if(leaving_middleware_, [](const auto& middleware) { return middleware->left(); });
     compared_.tick(now);
     for (const auto& [name, lane] : mirrors_) lane->tick(now);
     for (const auto& lane : leaving_) lane->tick(now);
@@ -221,10 +220,18 @@ Result<> ServiceDispatcher::apply(const SelectOptions& select) {
   return {};
 }
 
-void ServiceDispatcher::set_expires(std::optional<Duration> expires) {
-  if (dispatch_.expires == expires) return;
-  dispatch_.expires = expires;
-  started_ = Time::clock::now();
+void ServiceDispatcher::apply(const DispatchOptions& dispatch) {
+  const Depth depth(depth_);
+  const Time now = Time::clock::now();
+  const DispatchOptions before = std::exchange(dispatch_, dispatch);
+  dispatch_.mark = before.mark;
+  if (dispatch_.expires != before.expires) started_ = now;
+  compared_.set(dispatch_, now);
+  for (const auto& [name, lane] : mirrors_) lane->set(dispatch_, now);
+  for (const auto& lane : leaving_) lane->set(dispatch_, now);
+  if (dispatch_.middleware == before.middleware) return;
+  end_middleware(now);
+  start_middleware();
 }
 
 Result<> ServiceDispatcher::put_target(const TargetOptions& options) {

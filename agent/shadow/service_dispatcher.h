@@ -32,7 +32,7 @@ class ServiceDispatcher final : public Dispatcher,
   bool awaits_answers() const override;
   void set_paused(bool paused) override;
   Result<> apply(const SelectOptions& select) override;
-  void set_expires(std::optional<Duration> expires) override;
+  void apply(const DispatchOptions& dispatch) override;
   Result<> put_target(const TargetOptions& target) override;
   bool remove_target(Role role, const std::string& name) override;
   std::vector<TargetStatus> status() const override;
@@ -66,6 +66,7 @@ class ServiceDispatcher final : public Dispatcher,
     bool in_order = true;
     bool second = false;
     bool candidate = false;
+    bool shown = false;  // to the middleware that is there now
     std::vector<std::string> mirrors;
     bool original_over = false;
     bool original_complete = false;
@@ -96,6 +97,8 @@ class ServiceDispatcher final : public Dispatcher,
   Submitted send(const http::Exchange& exchange, Reach reach, Time now);
   void accept(const http::Exchange& exchange, const http::Request& request,
               const Submitted& submitted, bool in_order, Time now);
+  void start_middleware();
+  void end_middleware(Time now);
   void remove_expired(Time now);
   void recall_all();
   bool has_targets() const { return compared_.first() != nullptr || !mirrors_.empty(); }
@@ -116,6 +119,8 @@ class ServiceDispatcher final : public Dispatcher,
   std::vector<std::unique_ptr<Lane>> leaving_;  // removed mirrors with something in flight
   std::unordered_map<http::ExchangeId, Offered> offered_;
   std::unique_ptr<Middleware> middleware_;
+  std::vector<std::unique_ptr<Middleware>> leaving_middleware_;
+  MiddlewareStatus middleware_before_;  // what those that were replaced counted
   Counter refused_changes_;
   std::deque<Delivery> deliveries_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for a posted flush

@@ -14,10 +14,6 @@ constexpr Duration kLastWrites = 20ms;  // shards may still add to the period be
 constexpr std::int64_t kSlowAtFirst = 1'000'000;
 constexpr std::uint64_t kEnoughToKnowSlow = 200;
 
-bool same_windows(const ImpactOptions& a, const ImpactOptions& b) {
-  return a.on == b.on && a.period == b.period && a.window == b.window && a.delay == b.delay;
-}
-
 }  // namespace
 
 ServiceHealth::ServiceHealth(const DispatchOptions& dispatch, std::size_t shards,
@@ -38,7 +34,7 @@ void ServiceHealth::set(const DispatchOptions& dispatch, Time now) {
   if (dispatch.guard && !guarded_) begin_guard();
   guarded_ = dispatch.guard;
   if (!guarded_) share_.store(1, std::memory_order_relaxed);
-  if (!same_windows(all_windows_.back()->options, dispatch.impact)) begin_windows(dispatch.impact, now);
+  if (all_windows_.back()->options != dispatch.impact) begin_windows(dispatch.impact, now);
 }
 
 // What it was not told while it was off would come as one window.

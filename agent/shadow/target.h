@@ -74,6 +74,8 @@ class Target final : private Connection::Owner {
   void send(const http::Request& request, http::ExchangeId id, const Substitution* aliases,
             std::optional<Time> due, Time now);
 
+  void set_trace(Trace trace) { outgoing_.set_trace(trace); }
+
   // Deadlines, idle and old connections, addresses that are gone. Every 10 ms or so.
   void sweep(Time now);
   // Ends with that outcome what is in flight and has not begun to leave, its connection

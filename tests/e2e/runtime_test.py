@@ -116,9 +116,9 @@ services:
         self.target.nginx(8080, SAME, "candidate")
         agent = self.agent()
         self.assertEqual(self.one_more(agent)["refused"], {})
-        self.hup(agent, of_agent="limits: { rate: 0.001/s }", of_service="order: none")
+        self.hup(agent, of_agent="limits: { rate: 0.001/s }", of_service="max_routes: 7")
         until(lambda: self.one_more(agent)["refused"].get("rate"), "the new rate holds")
-        until(lambda: "services.orders.order has changed and will hold from the next start"
+        until(lambda: "services.orders.max_routes has changed and will hold from the next start"
               in agent.process.errors(), "what needs a restart is named")
         self.assertNotIn("limits", agent.process.errors())
         compared = agent.ledger()["compared"]
@@ -133,6 +133,38 @@ services:
         until(lambda: not expired(), "sending goes on")
         until(lambda: self.one_more(agent)["compared"] > compared, "and is compared")
         self.assertIn("shadowtap_config_reload_success 1", agent.text("/metrics"))
+
+    def test_how_requests_are_sent_changes_while_it_runs_and_is_kept(self):
+        heads = self.lab.directory / "heads"
+        self.target.nginx(8080, SAME, "candidate", http=f"log_format trace '$http_traceparent'; access_log {heads} trace;")
+        agent = self.agent()
+        trace = "00-11111111111111111111111111111111-2222222222222222-01"
+
+        def arrives(agent):  # of the trace, at the candidate
+            before, ledger = len(heads.read_text()), agent.ledger()
+            self.lab.client.run("curl", "-sS", "-H", f"traceparent: {trace}", f"http://{Lab.SERVICE}:8080/x")
+            if agent.settled(ledger["captured"] + 1)["compared"] > ledger["compared"]:
+                until(lambda: len(heads.read_text()) > before, "it is logged")
+            return heads.read_text()[before:]
+
+        self.assertIn("-00", arrives(agent))
+        status, holds = agent.call("PUT", "/services/orders/sending", {"trace": "keep", "order": "none"})
+        self.assertEqual((status, holds["trace"], holds["order"]), (200, "keep", "none"))
+        self.assertIn(trace, arrives(agent))
+        self.assertEqual(agent.get("/api/v1/status")["services"][0]["order"], "none")
+        for body in ({"middleware": "touch /tmp/x"}, {"order": "chaos"}):
+            self.assertEqual(agent.call("PUT", "/services/orders/sending", body)[0], 422)
+        agent.stop()
+        again = self.agent("again")
+        self.assertEqual(again.get("/api/v1/status")["sources"]["services.orders.trace"], "runtime")
+        self.assertIn(trace, arrives(again))
+        self.hup(again, of_service="trace: drop\n    middleware: cat")
+        until(lambda: arrives(again) == "-\n", "the file's later word holds, and what the program passes arrives")
+        status = lambda: again.get("/api/v1/status")["services"][0].get("middleware", {})
+        until(lambda: status().get("running") and status()["starts"] == 1, "the middleware runs")
+        self.hup(again, of_service="trace: drop")
+        until(lambda: not status(), "and is gone")
+        self.assertEqual(arrives(again), "-\n")
 
     def test_a_target_that_has_expired_comes_back_only_by_an_edit_of_it(self):
         self.target.nginx(8080, SAME, "candidate")

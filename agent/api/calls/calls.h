@@ -11,7 +11,7 @@ void add_results_calls(Router& router, const Backend& backend);  // endpoints fi
 void add_verdict_calls(Router& router, const Backend& backend);  // verdict gate
 void add_pause_calls(Router& router, const Backend& backend);    // pause resume
 void add_report_call(Router& router, const Backend& backend);    // report
-void add_edit_calls(Router& router, const Backend& backend);     // rules sampling targets
+void add_edit_calls(Router& router, const Backend& backend);     // rules sampling sending targets
 void add_replay_call(Router& router, const Backend& backend);    // diffs/{id}/replay
 void add_event_call(Router& router, const Backend& backend);     // events
 void add_page(Router& router);                                   // / and its files, openapi.json

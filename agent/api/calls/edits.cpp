@@ -1,4 +1,4 @@
-// Rules, sampling and targets of a service: read and changed while it runs. PUT replaces
+// Rules, sampling, sending and targets of a service: read and changed while it runs. PUT replaces
 // the whole section; what the body leaves out gets its default.
 #include "agent/api/edits.h"
 
@@ -103,6 +103,7 @@ void add_edit_calls(Router& router, const Backend& backend) {
   const auto target = [backend](const Request& r) { return target_section(backend, r); };
   add_section(router, backend, service + "/rules", fixed("compare"));
   add_section(router, backend, service + "/sampling", fixed("select"));
+  add_section(router, backend, service + "/sending", fixed("sending"));
   add_section(router, backend, service + "/targets/{role}", target);
   router.add("DELETE", service + "/targets/{role}",
              [=](const Request& r) { return remove(backend, target(r)); });

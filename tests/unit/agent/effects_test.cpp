@@ -130,13 +130,16 @@ TEST(DispatcherExpiry, IsCountedFromTheMomentItIsSet) {
   shadow::Dispatcher& dispatcher = **made;
   dispatcher.tick(Time::clock::now() + 1h);
   EXPECT_FALSE(dispatcher.sending_expired());
-  dispatcher.set_expires(30min);
+  shadow::DispatchOptions options;
+  options.expires = 30min;
+  dispatcher.apply(options);
   EXPECT_TRUE(dispatcher.sending_expired());
-  dispatcher.set_expires(2h);
+  options.expires = 2h;
+  dispatcher.apply(options);
   EXPECT_FALSE(dispatcher.sending_expired());
   dispatcher.tick(Time::clock::now() + 3h);
   EXPECT_TRUE(dispatcher.sending_expired());
-  dispatcher.set_expires(std::nullopt);
+  dispatcher.apply(shadow::DispatchOptions());
   EXPECT_FALSE(dispatcher.sending_expired());
 }
 

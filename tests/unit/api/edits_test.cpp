@@ -21,6 +21,10 @@ class KeepingControl : public api::FakeControl {
     config_.services[0].select = select;
     return {};
   }
+  Result<> put_dispatch(const std::string&, const shadow::DispatchOptions& dispatch) override {
+    config_.services[0].dispatch = dispatch;
+    return {};
+  }
   Result<> put_target(const std::string&, const shadow::TargetOptions& target) override {
     put.push_back(target);
     if (target.role == shadow::Role::kSecondary) config_.services[0].secondary = target;
@@ -81,12 +85,27 @@ TEST_F(EditsTest, SamplingGoesInAndComesOut) {
 
 TEST_F(EditsTest, WhatIsReadCanBeWrittenBack) {
   ASSERT_TRUE(edits_.write("orders", "compare", R"({"ignore": [{"path": "$.a", "reason": "known"}]})"));
-  for (const char* section : {"compare", "select"}) {
+  for (const char* section : {"compare", "select", "sending"}) {
     const auto text = edits_.read("orders", section);
     ASSERT_TRUE(text);
     EXPECT_EQ(refused(section, *text), "written") << *text;
     EXPECT_EQ(edits_.read("orders", section), text);
   }
+}
+
+TEST_F(EditsTest, HowIsSentGoesInAndComesOutButForThePrograms) {
+  config_.services[0].dispatch.middleware = "mask";
+  config_.services[0].dispatch.mark = 7;
+  ASSERT_TRUE(edits_.write("orders", "sending", R"({"order": "none", "aliases": [{"cookie": "sid"}]})"));
+  const shadow::DispatchOptions& dispatch = config_.services[0].dispatch;
+  EXPECT_EQ(dispatch.order, shadow::Order::kNone);
+  EXPECT_EQ(dispatch.aliases.size(), 1u);
+  EXPECT_EQ(dispatch.middleware, "mask");
+  EXPECT_EQ(dispatch.mark, 7u);
+  EXPECT_NE(refused("sending", R"({"middleware": "rm -r /"})").find("unknown key 'middleware'"),
+            std::string::npos);
+  EXPECT_NE(refused("sending", R"({"order": "chaos"})"), "written");
+  EXPECT_EQ(edits_.read("orders", "sending")->find("mask"), std::string::npos);
 }
 
 TEST_F(EditsTest, MistakesAreNamedWithTheirPlaceAndTheNearestKey) {

@@ -48,6 +48,7 @@ class FakeControl : public Control {
   }
   Result<> put_rules(const std::string&, const diff::Rules&) override { return {}; }
   Result<> put_select(const std::string&, const shadow::SelectOptions&) override { return {}; }
+  Result<> put_dispatch(const std::string&, const shadow::DispatchOptions&) override { return {}; }
   Result<> put_target(const std::string&, const shadow::TargetOptions&) override { return {}; }
   Result<> remove_target(const std::string&, shadow::Role, const std::string&) override {
     return {};

@@ -43,17 +43,17 @@ class LiveConfigTest : public testing::Test {
 
   void start() {
     live_ = LiveConfig::open(read().value(), [this] { return read(); }).value();
-    Effects effects{
-        [this](const std::string& s, const diff::Rules&) { return done("rules " + s); },
-        [this](const std::string& s, const shadow::SelectOptions& o) {
-          return done("select " + s + " " + std::to_string(static_cast<int>(o.sample)));
-        },
-        [this](const std::string& s, const shadow::TargetOptions& o) {
-          return done("target " + s + " " + o.name + " " + o.url);
-        },
-        [this](const std::string& s, shadow::Role, const std::string& n) {
-          return done("remove " + s + " " + n);
-        }};
+    Effects effects;
+    effects.put_rules = [this](const std::string& s, const diff::Rules&) { return done("rules " + s); };
+    effects.put_select = [this](const std::string& s, const shadow::SelectOptions& o) {
+      return done("select " + s + " " + std::to_string(static_cast<int>(o.sample)));
+    };
+    effects.put_target = [this](const std::string& s, const shadow::TargetOptions& o) {
+      return done("target " + s + " " + o.name + " " + o.url);
+    };
+    effects.remove_target = [this](const std::string& s, shadow::Role, const std::string& n) {
+      return done("remove " + s + " " + n);
+    };
     effects.set_epoch = [this](const std::string& s, const std::string& e) {
       done_.push_back("epoch " + s + " " + e);
     };
@@ -61,12 +61,13 @@ class LiveConfigTest : public testing::Test {
       done_.push_back("limits " + std::to_string(static_cast<int>(l.rate)) + " " +
                       std::to_string(l.max_in_flight));
     };
-    effects.set_guard = [this](const std::string& s, const shadow::DispatchOptions& o) {
-      done_.push_back("guard " + s + (o.guard ? " on " : " off ") + (o.impact.on ? "windows" : "none"));
+    effects.put_dispatch = [this](const std::string& s, const shadow::DispatchOptions& o) {
+      const char* orders[] = {"none", "connection", "happens-before"};
+      return done("sending " + s + " " + orders[static_cast<int>(o.order)] + (o.guard ? " guard " : " ") +
+                  (o.impact.on ? "windows " : "") + (o.expires ? format_duration(*o.expires) : "never") +
+                  (o.middleware.empty() ? "" : " | " + o.middleware));
     };
-    effects.set_expires = [this](const std::string& s, std::optional<Duration> expires) {
-      done_.push_back("expires " + s + " " + (expires ? format_duration(*expires) : "never"));
-    };
+    effects.one_shard = one_shard_;
     live_->set_effects(std::move(effects));
   }
 
@@ -96,6 +97,7 @@ class LiveConfigTest : public testing::Test {
   std::unique_ptr<LiveConfig> live_;
   std::vector<std::string> done_;
   bool refuse_ = false;
+  bool one_shard_ = true;
 };
 
 TEST_F(LiveConfigTest, AReReadPutsOnlyWhatChangedIntoEffect) {
@@ -192,13 +194,13 @@ TEST_F(LiveConfigTest, ASecretsNewFileIsPutEvenIfTheConfigurationIsTheSame) {
 }
 
 TEST_F(LiveConfigTest, WhatNeedsARestartIsLeftAloneNamedAndNoFailure) {
-  file("sample: 100", "url: 'http://c'", "listen: 127.0.0.1:1\n", "order: none, ");
+  file("sample: 100", "url: 'http://c'", "listen: 127.0.0.1:1\n", "max_routes: 7, ");
   live_->reread();
   EXPECT_THAT(done_, IsEmpty());
   EXPECT_TRUE(live_->last_reread_succeeded());
-  EXPECT_THAT(live_->pending_restart(), ElementsAre("listen", "services.a.order"));
+  EXPECT_THAT(live_->pending_restart(), ElementsAre("listen", "services.a.max_routes"));
   live_->reread();  // still so
-  EXPECT_THAT(live_->pending_restart(), ElementsAre("listen", "services.a.order"));
+  EXPECT_THAT(live_->pending_restart(), ElementsAre("listen", "services.a.max_routes"));
   file("sample: 100", "url: 'http://c'");
   live_->reread();
   EXPECT_THAT(live_->pending_restart(), IsEmpty());
@@ -208,7 +210,7 @@ TEST_F(LiveConfigTest, LimitsGuardAndExpiryHoldAtOnce) {
   file("sample: 100", "url: 'http://c'", "limits: {rate: 5/s, max_in_flight: 3}\n",
        "guard: off, impact: {enabled: false}, expires: 1h, ");
   live_->reread();
-  EXPECT_THAT(done_, ElementsAre("limits 5 3", "guard a off none", "expires a 1h"));
+  EXPECT_THAT(done_, ElementsAre("sending a connection 1h", "limits 5 3"));
   EXPECT_THAT(live_->pending_restart(), IsEmpty());
   EXPECT_EQ(live_->running().limits.rate, 5);
   EXPECT_FALSE(live_->running().services[0].dispatch.guard);
@@ -217,18 +219,51 @@ TEST_F(LiveConfigTest, LimitsGuardAndExpiryHoldAtOnce) {
   EXPECT_THAT(done_, IsEmpty());
   file("sample: 100", "url: 'http://c'");
   live_->reread();
-  EXPECT_THAT(done_, ElementsAre("limits 0 0", "guard a on windows", "expires a never"));
+  EXPECT_THAT(done_, ElementsAre("sending a connection guard windows never", "limits 0 0"));
 }
 
 TEST_F(LiveConfigTest, WhatDidNotChangeOfThemIsLeftAlone) {
   file("sample: 100", "url: 'http://c'", "limits: {max_in_flight: 3}\n", "impact: {window: 1s}, ");
   live_->reread();
-  EXPECT_THAT(done_, ElementsAre("limits 0 3", "guard a on windows"));
+  EXPECT_THAT(done_, ElementsAre("sending a connection guard windows never", "limits 0 3"));
   done_.clear();
   file("sample: 100", "url: 'http://c'", "limits: {max_in_flight: 3}\n",
        "impact: {window: 1s}, expires: 2h, ");
   live_->reread();
-  EXPECT_THAT(done_, ElementsAre("expires a 2h"));
+  EXPECT_THAT(done_, ElementsAre("sending a connection guard windows 2h"));
+}
+
+TEST_F(LiveConfigTest, AnotherMiddlewareHoldsAtOnceAndStaysOverAChangeOfTheRest) {
+  file("sample: 100", "url: 'http://c'", "", "middleware: cat, ");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("sending a connection guard windows never | cat"));
+  done_.clear();
+  shadow::DispatchOptions dispatch = live_->running().services[0].dispatch;
+  dispatch.order = shadow::Order::kNone;
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  EXPECT_THAT(done_, ElementsAre("sending a none guard windows never | cat"));
+  EXPECT_THAT(live_->pending_restart(), IsEmpty());
+  start();
+  EXPECT_EQ(live_->running().services[0].dispatch.order, shadow::Order::kNone);
+  EXPECT_EQ(live_->running().services[0].dispatch.middleware, "cat");
+  EXPECT_EQ(live_->sources().back().key, "services.a.order");
+  EXPECT_EQ(live_->sources().back().source, "runtime");
+}
+
+TEST_F(LiveConfigTest, HappensBeforeWaitsForTheNextStartWhereThereAreSeveralShards) {
+  one_shard_ = false;
+  start();
+  file("sample: 100", "url: 'http://c'", "", "order: happens-before, guard: off, ");
+  live_->reread();
+  EXPECT_THAT(done_, ElementsAre("sending a connection windows never"));
+  EXPECT_THAT(live_->pending_restart(), ElementsAre("services.a.order"));
+  const shadow::DispatchOptions before = live_->running().services[0].dispatch;
+  shadow::DispatchOptions dispatch = before;
+  dispatch.order = shadow::Order::kHappensBefore;
+  const Result<> put = live_->put_dispatch("a", dispatch);
+  ASSERT_FALSE(put);
+  EXPECT_THAT(put.error().message(), HasSubstr("needs one shard"));
+  EXPECT_EQ(live_->running().services[0].dispatch.order, before.order);
 }
 
 WallTime from_now(Duration time) {

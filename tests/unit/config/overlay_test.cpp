@@ -171,8 +171,8 @@ TEST(Changes, SectionsAreNamedAndTheRestNeedsARestart) {
   std::vector<std::string> sections;
   for (const ChangedSection& one : changed_sections(from, to)) sections.push_back(one.section);
   EXPECT_THAT(sections, ElementsAre("candidate", "select"));
-  EXPECT_THAT(needs_restart(from, to), ElementsAre("listen", "services.a.ports"));
-  EXPECT_THAT(needs_restart(from, from), IsEmpty());
+  EXPECT_THAT(needs_restart(from, to, to), ElementsAre("listen", "services.a.ports"));
+  EXPECT_THAT(needs_restart(from, from, from), IsEmpty());
 }
 
 TEST(Changes, AServicesNameIsNotTakenForASection) {
@@ -180,7 +180,7 @@ TEST(Changes, AServicesNameIsNotTakenForASection) {
   from.services[0].name = "a.select.b";
   Config to = from;
   to.services[0].ports = {81};
-  EXPECT_THAT(needs_restart(from, to), ElementsAre("services.a.select.b.ports"));
+  EXPECT_THAT(needs_restart(from, to, to), ElementsAre("services.a.select.b.ports"));
 }
 
 TEST(Changes, WhatHoldsAtOnceNeedsNoRestart) {
@@ -191,9 +191,12 @@ TEST(Changes, WhatHoldsAtOnceNeedsNoRestart) {
   to.services[0].dispatch.guard = false;
   to.services[0].dispatch.impact.on = false;
   to.services[0].dispatch.expires = std::chrono::hours(1);
-  EXPECT_THAT(needs_restart(from, to), IsEmpty());
-  to.services[0].dispatch.order = shadow::Order::kNone;
-  EXPECT_THAT(needs_restart(from, to), ElementsAre("services.a.order"));
+  to.services[0].dispatch.aliases = {{"sid", ""}};
+  to.services[0].dispatch.middleware = "cat";
+  EXPECT_THAT(needs_restart(from, to, to), IsEmpty());
+  const Config possible = to;
+  to.services[0].dispatch.order = shadow::Order::kHappensBefore;
+  EXPECT_THAT(needs_restart(from, to, possible), ElementsAre("services.a.order"));
 }
 
 }  // namespace

@@ -55,5 +55,16 @@ TEST(Memory, AHundredThousandIdleConnectionsStayUnder80MiB) {
   EXPECT_LT(used, 80U << 20);
 }
 
+TEST(ParserPool, KeepsMoreOfBodiesFromTheNextMessageOn) {
+  http::ParserPool pool({.max_body_bytes = 10});
+  auto reading = pool.take();
+  pool.give(pool.take());
+  pool.keep_bodies_up_to(20);
+  pool.give(std::move(reading));
+  EXPECT_EQ(pool.take()->options().max_body_bytes, 20U);
+  pool.keep_bodies_up_to(15);
+  EXPECT_EQ(pool.take()->options().max_body_bytes, 20U);
+}
+
 }  // namespace
 }  // namespace shadowtap::testing

@@ -105,5 +105,23 @@ TEST(OrderGate, HappensBeforeFreesInOrderOfBeginning) {
   EXPECT_THAT(ended(gate, 2), ElementsAre(4));
 }
 
+TEST(OrderGate, AnewNobodyIsInAndWhatHasGoneHoldsOthersBack) {
+  OrderGate gate(Order::kNone, 1s);
+  EXPECT_TRUE(gate.enter(1, 7, after(0), after(0)));
+  gate.begin_anew(Order::kConnection, 100ms);
+  gate.enter_gone(1, 7, after(0));
+  EXPECT_FALSE(gate.enter(2, 7, after(1), after(1)));
+  EXPECT_EQ(gate.held(), 1u);
+  EXPECT_THAT(expired(gate, after(101)), ElementsAre(2));
+  gate.begin_anew(Order::kHappensBefore, 100ms);
+  EXPECT_EQ(gate.cut_waits(), 1u);
+  EXPECT_EQ(gate.held(), 0u);
+  EXPECT_THAT(ended(gate, 1), IsEmpty());
+  gate.enter_gone(2, 7, after(1));
+  gate.original_ended(2, after(5));
+  EXPECT_FALSE(gate.enter(3, 9, after(6), after(6)));
+  EXPECT_THAT(ended(gate, 2), ElementsAre(3));
+}
+
 }  // namespace
 }  // namespace shadowtap::shadow
