@@ -4,11 +4,11 @@
 
 namespace shadowtap {
 
-OpenExchange& ExchangeTable::open(http::Exchange exchange, Time deadline) {
+OpenExchange& ExchangeTable::open(http::Exchange exchange, Time now, Duration patience) {
   const http::ExchangeId id = exchange.id;
   OpenExchange& entry = entries_[id];
   entry.exchange = std::move(exchange);
-  deadlines_.emplace_back(deadline, id);
+  deadlines_[patience].emplace_back(now + patience, id);
   charge(entry, entry.exchange.request.held_bytes());
   return entry;
 }
@@ -30,16 +30,17 @@ void ExchangeTable::charge(OpenExchange& entry, std::size_t bytes) {
   held_bytes_ += bytes;
 }
 
-// Deadlines are nearly sorted (one timeout per service): what stands behind a later
-// one is found at the next sweep after that.
 void ExchangeTable::sweep(Time now, const std::function<void(OpenExchange&)>& over_due) {
-  while (!deadlines_.empty()) {
-    const auto [deadline, id] = deadlines_.front();
-    OpenExchange* entry = find(id);
-    if (entry != nullptr && deadline > now) return;
-    deadlines_.pop_front();
-    if (entry != nullptr) over_due(*entry);
+  for (auto& [patience, deadlines] : deadlines_) {
+    while (!deadlines.empty()) {
+      const auto [deadline, id] = deadlines.front();
+      OpenExchange* entry = find(id);
+      if (entry != nullptr && deadline > now) break;
+      deadlines.pop_front();
+      if (entry != nullptr) over_due(*entry);
+    }
   }
+  std::erase_if(deadlines_, [](const auto& one) { return one.second.empty(); });
 }
 
 void ExchangeTable::for_each(const std::function<void(OpenExchange&)>& visit) {

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -48,7 +49,8 @@ struct OpenExchange {
 
 class ExchangeTable {
  public:
-  OpenExchange& open(http::Exchange exchange, Time deadline);
+  // Due for sweep() after `patience`.
+  OpenExchange& open(http::Exchange exchange, Time now, Duration patience);
   OpenExchange* find(http::ExchangeId id);
   void erase(http::ExchangeId id);
 
@@ -65,7 +67,8 @@ class ExchangeTable {
 
  private:
   std::unordered_map<http::ExchangeId, OpenExchange> entries_;
-  std::deque<std::pair<Time, http::ExchangeId>> deadlines_;  // per service timeouts differ
+  // By patience, of which there are few (one a service): each in the order of its deadlines.
+  std::map<Duration, std::deque<std::pair<Time, http::ExchangeId>>> deadlines_;
   std::size_t held_bytes_ = 0;
 };
 

@@ -77,7 +77,7 @@ void Shard::opened(http::Exchange exchange) {
   Service& service = *services_[exchange.service];
   service.ledger.captured.add();
   const std::size_t held = table_.held_bytes() + handed_over_.load(std::memory_order_relaxed);
-  OpenExchange& open = table_.open(std::move(exchange), now_ + service.options.original_timeout);
+  OpenExchange& open = table_.open(std::move(exchange), now_, service.options.original_timeout);
   if (held > options_.max_exchange_bytes) {
     open.ending = http::Refused::kMemory;
   } else if (open.exchange.request.headers.find("X-Shadowtap")) {
@@ -308,7 +308,7 @@ void Shard::send_again(http::Exchange exchange, SendAgain way, Resent done) {
   // Ids of captured exchanges have the shard's index at the top: this range is free.
   exchange.id = (http::ExchangeId{0xff} << 56) + next_resend_++;
   Service& service = *services_[exchange.service];
-  OpenExchange& open = table_.open(std::move(exchange), now_ + service.options.original_timeout);
+  OpenExchange& open = table_.open(std::move(exchange), now_, service.options.original_timeout);
   const shadow::Submitted submitted = ((*service.dispatcher).*way)(open.exchange);
   if (!submitted.candidate) {
     const std::string why = submitted.skipped   ? to_string(*submitted.skipped)

@@ -17,8 +17,8 @@ http::Exchange exchange(http::ExchangeId id, std::size_t body = 0) {
 TEST(ExchangeTable, SweepsEachOverdueExchangeOnce) {
   ExchangeTable table;
   const Time start{};
-  table.open(exchange(1), start + 1s);
-  table.open(exchange(2), start + 2s);
+  table.open(exchange(1), start, 1s);
+  table.open(exchange(2), start, 2s);
   std::vector<http::ExchangeId> due;
   const auto note = [&](OpenExchange& open) { due.push_back(open.exchange.id); };
   table.sweep(start + 500ms, note);
@@ -30,16 +30,25 @@ TEST(ExchangeTable, SweepsEachOverdueExchangeOnce) {
   EXPECT_EQ(due, (std::vector<http::ExchangeId>{1, 2}));
 }
 
+TEST(ExchangeTable, AShorterPatienceIsNotHeldUpByALongerOne) {
+  ExchangeTable table;
+  table.open(exchange(1), Time{}, 60s);
+  table.open(exchange(2), Time{}, 1s);
+  std::vector<http::ExchangeId> due;
+  table.sweep(Time{} + 2s, [&](OpenExchange& open) { due.push_back(open.exchange.id); });
+  EXPECT_EQ(due, std::vector<http::ExchangeId>{2});
+}
+
 TEST(ExchangeTable, SweepPassesOverWhatIsGone) {
   ExchangeTable table;
-  table.open(exchange(1), Time{} + 1s);
+  table.open(exchange(1), Time{}, 1s);
   table.erase(1);
   table.sweep(Time{} + 2s, [](OpenExchange&) { FAIL(); });
 }
 
 TEST(ExchangeTable, CountsBytesUntilErased) {
   ExchangeTable table;
-  OpenExchange& open = table.open(exchange(1, 1000), Time{});
+  OpenExchange& open = table.open(exchange(1, 1000), Time{}, 0s);
   EXPECT_GE(table.held_bytes(), 1000u);
   table.charge(open, 500);
   EXPECT_GE(table.held_bytes(), 1500u);
