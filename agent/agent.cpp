@@ -91,6 +91,8 @@ ShardOptions shard_options(const config::Config& config, std::size_t index, bool
     ShardServiceOptions own;
     own.name = service.name;
     own.original_timeout = service.dispatch.original_timeout;
+    Duration& patience = options.assembly.conversation.response_timeout;
+    patience = std::max(patience, own.original_timeout);
     own.max_skew = service.results.noise.max_skew;
     own.cluster_header = service.results.noise.cluster_header;
     own.keep_bodies = !service.secondary;  // A/A in production compares earlier originals

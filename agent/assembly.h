@@ -7,6 +7,7 @@
 // a fuzzer.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "agent/http/conversation.h"
@@ -35,6 +36,11 @@ class Assembly {
   void segment(const net::Segment& segment) { connections_.segment(segment); }
   // Of messages that begin from now on; never less than before.
   void keep_bodies_up_to(std::size_t bytes) { context_.parsers.keep_bodies_up_to(bytes); }
+  // A request without a response is given up after that, and never sooner than before.
+  void wait_for_responses(Duration patience) {
+    Duration& now = context_.options.response_timeout;
+    now = std::max(now, patience);
+  }
   // A few times a second.
   void tick(Time now) { connections_.tick(now); }
   // The input ended: what is open is closed or lost.

@@ -1,5 +1,8 @@
 #include "agent/effects.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "agent/results/results.h"
 #include "agent/rule_expiry.h"
 #include "agent/shadow/service_health.h"
@@ -45,8 +48,9 @@ class OnShards {
     const auto s = index_of(service);
     if (!s) return s.error();
     if (auto valid = shadow::validate(target); !valid) return valid.error();
-    each([s = *s, target](Shard& on) {
-      on.keep_bodies_up_to(target.max_answer_bytes);
+    const std::size_t request_bytes = config_.running().services[*s].select.max_request_body;
+    each([s = *s, target, request_bytes](Shard& on) {
+      on.keep_bodies_up_to(std::max<std::size_t>(target.max_answer_bytes, request_bytes));
       (void)on.dispatcher(s).put_target(target);
     });
     if (target.role == shadow::Role::kSecondary) set_secondary(service, *s, true);
@@ -73,6 +77,17 @@ class OnShards {
     return {};
   }
 
+  void together(const std::function<void()>& puts) const {
+    gathered_->emplace();
+    puts();
+    const auto works = std::make_shared<const std::vector<Work>>(std::move(**gathered_));
+    gathered_->reset();
+    if (works->empty()) return;
+    each([works](Shard& on) {
+      for (const Work& work : *works) work(on);
+    });
+  }
+
  private:
   // Without one, earlier originals are the control, and need their bodies.
   void set_secondary(const std::string& service, std::size_t s, bool has) const {
@@ -80,7 +95,10 @@ class OnShards {
     each([s, has](Shard& on) { on.set_keep_bodies(s, !has); });
   }
 
-  void each(const std::function<void(Shard&)>& work) const {
+  using Work = std::function<void(Shard&)>;
+
+  void each(Work work) const {
+    if (*gathered_) return (*gathered_)->push_back(std::move(work));
     for (auto& shard : shards_) shard->post(work);
   }
 
@@ -96,6 +114,9 @@ class OnShards {
   Shards& shards_;
   results::Results& results_;
   const Health& health_;
+  // What together() is given, while it runs; of all copies.
+  std::shared_ptr<std::optional<std::vector<Work>>> gathered_ =
+      std::make_shared<std::optional<std::vector<Work>>>();
 };
 
 }  // namespace
@@ -127,6 +148,7 @@ config::Effects make_effects(const config::LiveConfig& config,
     return on.put_dispatch(service, dispatch);
   };
   effects.one_shard = shards.size() == 1;
+  effects.together = [on](const std::function<void()>& puts) { on.together(puts); };
   return effects;
 }
 

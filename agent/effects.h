@@ -1,6 +1,6 @@
-// Puts a change of the configuration into effect: on every shard, by posting, in results, in
-// the limits over all targets and in the services' guards. What is wrong with a change is found
-// before anything is posted.
+// Puts a change of the configuration into effect: on every shard, by posting (all that a
+// re-read changes as one), in results, in the limits over all targets and in the services'
+// guards. What is wrong with a change is found before anything is posted.
 //
 // Control thread. What it is given outlives the functions it returns.
 #pragma once

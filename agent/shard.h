@@ -80,6 +80,7 @@ class Shard : private http::ExchangeSink, private shadow::AnswerSink {
   void set_keep_bodies(std::size_t service, bool keep) { services_[service]->options.keep_bodies = keep; }
   void set_original_timeout(std::size_t service, Duration timeout) {
     services_[service]->options.original_timeout = timeout;
+    assembly_.wait_for_responses(timeout);
   }
   // Of originals and their requests that begin from now on; never less than before.
   void keep_bodies_up_to(std::size_t bytes) { assembly_.keep_bodies_up_to(bytes); }

@@ -30,6 +30,8 @@ struct InterfaceChoice {
   Kind kind = Kind::kFound;  // kFound: judged by DESIGN 3.4
 };
 
+inline constexpr std::size_t kRingBytes = 16 << 20;
+
 struct TapOptions {
   struct Service {
     std::string name;
@@ -40,10 +42,10 @@ struct TapOptions {
   std::vector<InterfaceChoice> kinds;       // what some are that come by themselves
   std::string netns;                        // path of a network namespace; empty: our own
   std::size_t shards = 1;
-  std::size_t ring_bytes = 16 << 20;  // a ring; power of two
-  std::uint32_t mark = 0;             // our SO_MARK; 0: none
-  double sample_connections = 100;    // percent, by flow hash
-  bool force_clsact = false;          // for tests and for kernels with a broken TCX
+  std::size_t ring_bytes = kRingBytes;      // a ring; power of two
+  std::uint32_t mark = 0;                   // our SO_MARK; 0: none
+  double sample_connections = 100;          // percent, by flow hash
+  bool force_clsact = false;                // for tests and for kernels with a broken TCX
   // How often to look whether somebody removed our programs, or the namespace; 0: at each follow().
   Duration verify_every = std::chrono::seconds(5);
 };

@@ -34,9 +34,9 @@ struct WebhookOptions {
 struct CaptureOptions {
   std::string netns;        // path; empty: our own
   std::size_t shards = 0;   // 0: a quarter of the cores, at least 1 and at most 16
-  std::size_t ring_bytes = capture::TapOptions().ring_bytes;  // a shard; power of two
+  std::size_t ring_bytes = capture::kRingBytes;  // a shard; power of two
   double sample_connections = 100;
-  std::uint32_t mark = shadow::DispatchOptions().mark;
+  std::uint32_t mark = shadow::kMark;
   bool force_clsact = false;
 };
 

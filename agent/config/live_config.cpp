@@ -72,6 +72,7 @@ Config LiveConfig::with_overlay() {
   Config config = overlay_.apply(said_.config, forgotten);
   for (const std::string& why : forgotten) spdlog::warn("run-time change forgotten: {}", why);
   for (ServiceConfig& service : config.services) {
+    service.dispatch.expires_since = overlay_.put_at(service.name, "sending", "expires");
     const auto note = [&](shadow::TargetOptions& target) {
       target.put_at = overlay_.put_at(service.name, section_of(target.role, target.name));
     };
@@ -97,7 +98,9 @@ void LiveConfig::reread() {
   for (const std::string& key : pending_restart_) {
     spdlog::warn("{} has changed and will hold from the next start", key);
   }
-  put_all_into_effect(possible);
+  // Between a new target and the rules or the program that came with it nothing may be sent.
+  const auto put_all = [this, &possible] { put_all_into_effect(possible); };
+  effects_.together ? effects_.together(put_all) : put_all();
   spdlog::info("configuration read again");
 }
 
@@ -243,8 +246,17 @@ Result<> LiveConfig::put_dispatch(const std::string& service,
     return plain_error("order: happens-before needs one shard: set capture.shards to 1 and start again");
   }
   if (auto done = effects_.put_dispatch(service, dispatch); !done) return done;
-  running_service(service).dispatch = dispatch;
-  return kept(overlay_.put_dispatch(said_.config, service, dispatch, now()));
+  ServiceConfig& ours = running_service(service);
+  shadow::DispatchOptions kept_as = dispatch;
+  if (dispatch.order == ours.dispatch.order) kept_as.order = pending_order(service, dispatch.order);
+  ours.dispatch = dispatch;
+  return kept(overlay_.put_dispatch(said_.config, service, kept_as, now()));
+}
+
+// What the next start will have: an order that was read back and written is no new wish.
+shadow::Order LiveConfig::pending_order(const std::string& service, shadow::Order running) const {
+  const ServiceConfig* said = said_.config.service(service);
+  return said && !is_possible_now(said->dispatch) ? said->dispatch.order : running;
 }
 
 // The start refuses such a target; so does a change.

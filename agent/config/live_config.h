@@ -29,6 +29,8 @@ struct Effects {
       remove_target;
   std::function<Result<>(const std::string& service, const shadow::DispatchOptions&)> put_dispatch;
   bool one_shard = true;  // else happens-before holds from the next start only
+  // Runs it; what it puts into effect holds on a shard all at once. May be left out.
+  std::function<void(const std::function<void()>&)> together = nullptr;
   // These cannot fail, and may be left out.
   // Another candidate or release label: evidence starts anew.
   std::function<void(const std::string& service, const std::string& epoch)> set_epoch = nullptr;
@@ -89,6 +91,7 @@ class LiveConfig {
   void put_middleware_into_effect(const Config& wanted);
   bool is_possible_now(const shadow::DispatchOptions& wanted) const;
   Config possible_now(Config wanted) const;
+  shadow::Order pending_order(const std::string& service, shadow::Order running) const;
   void put_secrets_into_effect();
 
   Effective said_;

@@ -208,6 +208,15 @@ std::optional<WallTime> Overlay::put_at(const std::string& service,
   return std::nullopt;
 }
 
+std::optional<WallTime> Overlay::put_at(const std::string& service, const std::string& section,
+                                        const std::string& key) const {
+  for (const Change& change : changes_) {
+    const bool same = change.service == service && change.section == section && change.key == key;
+    if (same) return parse_printed(change.time);
+  }
+  return std::nullopt;
+}
+
 Result<> Overlay::put_rules(const Config& base, const std::string& service,
                             const diff::Rules& rules, WallTime now) {
   return put(base, service, "compare", to_node(rules, Secrets::kShown, describe), now);
@@ -239,13 +248,19 @@ Result<> Overlay::put(const Config& base, const std::string& service, const std:
   if (said) {
     for (const Entry& entry : said->entries) keys.insert(entry.key);
   }
+  const std::vector<Change> before = changes_;
   std::erase_if(changes_, [&](const Change& c) { return c.service == service && c.section == section; });
   for (const std::string& key : keys) {
     const Node* old_value = said ? said->find(key) : nullptr;
     const Node* new_value = wanted.find(key);
     if (old_value && new_value && *old_value == *new_value) continue;
-    changes_.push_back({service, section, key, new_value ? *new_value : Node(),
-                        hash_of(old_value), printed(now)});
+    Change change{service, section, key, new_value ? *new_value : Node(), hash_of(old_value), printed(now)};
+    const auto same = std::find_if(before.begin(), before.end(), [&](const Change& c) {
+      return c.service == service && c.section == section && c.key == key && c.value == change.value;
+    });
+    // A target that is put again begins its time anew, a part of `sending` does not.
+    if (section == "sending" && same != before.end()) change.time = same->time;
+    changes_.push_back(std::move(change));
   }
   return save();
 }

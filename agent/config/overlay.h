@@ -39,6 +39,9 @@ class Overlay {
 
   // When the target was last put at run time; nothing: it is as file and flags say.
   std::optional<WallTime> put_at(const std::string& service, const std::string& section) const;
+  // The same of one key of `sending`, which a change of its others leaves alone.
+  std::optional<WallTime> put_at(const std::string& service, const std::string& section,
+                                 const std::string& key) const;
 
   // Records what differs from `base` and saves. `now`: wall time, for the record only. An error:
   // no such service; or it could not be saved, and holds here until the next save brings it along.

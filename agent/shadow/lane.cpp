@@ -49,50 +49,6 @@ void Lane::set_second(std::unique_ptr<Target> target) {
   pair_awaited_since_ = {};
 }
 
-void Lane::set(const DispatchOptions& dispatch, Time now) {
-  send_on_ = dispatch.send;
-  original_timeout_ = dispatch.original_timeout;
-  for (Target* target : {first_.get(), second_.get()}) {
-    if (target != nullptr) target->set_trace(dispatch.trace);
-  }
-  set_aliases(dispatch.aliases);
-  set_order(dispatch.order, dispatch.order_wait);
-  pump(now);
-}
-
-// Who came first enters first, as they did before.
-void Lane::set_order(Order order, Duration order_wait) {
-  std::vector<std::pair<Time, http::ExchangeId>> entered;
-  for (const auto& [id, shot] : shots_) {
-    if (shot.in_order && shot.stage != Stage::kAwaiting) entered.emplace_back(shot.waiting_since, id);
-  }
-  std::sort(entered.begin(), entered.end());
-  gate_.begin_anew(order, order_wait);
-  for (const auto& [since, id] : entered) {
-    Shot& shot = shots_.at(id);
-    const http::Exchange& exchange = *shot.exchange;
-    if (shot.stage != Stage::kHeld) {
-      gate_.enter_gone(id, exchange.connection, exchange.request_first);
-    } else if (gate_.enter(id, exchange.connection, exchange.request_first, since)) {
-      enqueue({id});
-    }
-    if (exchange.original) gate_.original_ended(id, exchange.response_last);
-  }
-}
-
-void Lane::set_aliases(const std::vector<SessionAlias>& rules) {
-  if (rules == alias_rules_) return;
-  const bool all_stay = std::all_of(alias_rules_.begin(), alias_rules_.end(), [&](const auto& rule) {
-    return std::find(rules.begin(), rules.end(), rule) != rules.end();
-  });
-  alias_rules_ = rules;
-  handed_out_.clear();  // by the places of the rules that were
-  handed_out_by_age_.clear();
-  if (all_stay) return;
-  first_aliases_ = AliasTable(alias_rules_);
-  second_aliases_ = AliasTable(alias_rules_);
-}
-
 void Lane::retire(std::unique_ptr<Target> target) {
   if (target && !target->idle()) retired_.push_back(std::move(target));
 }
@@ -104,6 +60,7 @@ void Lane::accept(const http::Exchange& exchange, const http::Request& request,
   shot.exchange = &exchange;
   shot.request = &request;
   shot.in_order = in_order;
+  shot.live = in_order && send_on_ == SendOn::kRequest;
   shot.second_wanted = shot.second_open = with_second;
   shot.waiting_since = now;
   if (exchange.original) shot.original_status = exchange.original->status;
@@ -240,8 +197,8 @@ void Lane::send_both(http::ExchangeId id, Shot& shot, bool with_second, Time now
   ++flying_;
   queue_.pop_front();
   const http::Request& request = *shot.request;
-  const bool live = shot.in_order && send_on_ == SendOn::kRequest;
-  const std::optional<Time> due = live ? std::optional(shot.exchange->request_last) : std::nullopt;
+  const std::optional<Time> due =
+      shot.live ? std::optional(shot.exchange->request_last) : std::nullopt;
   const bool second_missing = shot.second_open && !with_second;
   Target& first = *first_;
   // The fair coin: whoever is always second sees the state the other left behind.

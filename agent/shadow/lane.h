@@ -83,6 +83,7 @@ class Lane final : public Target::Owner {
     const http::Request* request = nullptr;
     Stage stage = Stage::kAwaiting;
     bool in_order = true;
+    bool live = false;  // sent as it comes: its delay tells of us
     bool second_wanted = false;
     bool first_open = true;
     bool second_open = false;
@@ -108,7 +109,8 @@ class Lane final : public Target::Owner {
   bool may_become(std::string_view target) override { return owner_.may_become(target); }
 
   void enter(http::ExchangeId id, Shot& shot, Time now);
-  void set_order(Order order, Duration order_wait);
+  void set_order(Order order, Duration order_wait, Time now);
+  void set_send(SendOn send, Time now);
   void set_aliases(const std::vector<SessionAlias>& rules);
   void enqueue(const std::vector<http::ExchangeId>& freed);
   void make_room();

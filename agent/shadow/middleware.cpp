@@ -54,6 +54,19 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return out;
 }
 
+// Still to be reaped: until then nobody else gets its id or its group's.
+bool has_ended(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+         info.si_pid != 0;
+}
+
+// With what it started: a shell may be gone before its program.
+void end_group(pid_t pid) {
+  ::kill(-pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+}
+
 // Forked and running, or nothing. Nothing of our descriptors but the pipe gets there.
 pid_t spawn_shell(const std::string& command, int channel) {
   posix_spawn_file_actions_t actions;
@@ -127,14 +140,8 @@ class Middleware::Child : public std::enable_shared_from_this<Child> {
   void end() {
     ask_to_end();
     const Time limit = Time::clock::now() + kPatienceAtEnd;
-    while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
-      if (Time::clock::now() > limit) {
-        ::kill(-pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-        return;
-      }
-      ::usleep(1000);
-    }
+    while (!has_ended(pid_) && Time::clock::now() < limit) ::usleep(1000);
+    end_group(pid_);
   }
 
  private:
@@ -217,10 +224,7 @@ Middleware::Middleware(boost::asio::io_context& io, Owner& owner, std::string co
 
 Middleware::~Middleware() {
   if (child_) child_->end();
-  for (const int pid : unreaped_) {
-    ::kill(-pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-  }
+  for (const int pid : unreaped_) end_group(pid);
 }
 
 bool Middleware::running() const {
@@ -326,10 +330,11 @@ void Middleware::drop(http::ExchangeId id) {
 }
 
 void Middleware::tick(Time now) {
-  std::erase_if(unreaped_, [](int pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
-  if (leaving_ && now >= patience_ends_) {
+  if (leaving_ && now < patience_ends_) return;
+  if (leaving_) {
     for (const int pid : unreaped_) ::kill(-pid, SIGKILL);
   }
+  std::erase_if(unreaped_, [](int pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
   if (leaving_) return;
   if (!child_ && now >= start_again_) start(now);
   for (const http::ExchangeId id : std::exchange(waiting_->to_drop, {})) drop(id);

@@ -148,6 +148,9 @@ struct ImpactOptions {
   bool operator==(const ImpactOptions&) const = default;
 };
 
+// Clear of what kube-proxy (0x4000, 0x8000), Cilium (0x0f00) and Istio (1337) use.
+inline constexpr std::uint32_t kMark = 0x5ad0000;
+
 // All but `mark` can change while requests are on their way.
 struct DispatchOptions {
   SendOn send = SendOn::kRequest;
@@ -157,10 +160,11 @@ struct DispatchOptions {
   bool guard = true;
   ImpactOptions impact;
   std::optional<Duration> expires;  // sending stops, observing goes on
+  std::optional<WallTime> expires_since;  // when that was set, if before this process began
   std::vector<SessionAlias> aliases;
   std::string middleware;            // a command line for the shell; empty: none
   Duration middleware_timeout = 1s;  // what it does not give back by then, it dropped
-  std::uint32_t mark = 0x5ad0000;   // SO_MARK; clear of 0x4000/0x8000, 0x0f00 and 1337; 0: none
+  std::uint32_t mark = kMark;        // SO_MARK; 0: none
   Duration original_timeout = 30s;  // an original not complete by then is a timeout
 };
 

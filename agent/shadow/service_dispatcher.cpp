@@ -26,6 +26,9 @@ ServiceDispatcher::ServiceDispatcher(boost::asio::io_context& io, ServiceContext
       started_(Time::clock::now()),
       now_(started_) {
   if (select_.ramp) ramp_.emplace(*select_.ramp);
+  if (dispatch_.expires_since) {
+    started_ -= WallTime(std::chrono::system_clock::now()) - *dispatch_.expires_since;
+  }
   start_middleware();
 }
 

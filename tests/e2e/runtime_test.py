@@ -161,7 +161,8 @@ services:
         self.hup(again, of_service="trace: drop\n    middleware: cat")
         until(lambda: arrives(again) == "-\n", "the file's later word holds, and what the program passes arrives")
         status = lambda: again.get("/api/v1/status")["services"][0].get("middleware", {})
-        until(lambda: status().get("running") and status()["starts"] == 1, "the middleware runs")
+        shards = again.get("/api/v1/status")["shards"]
+        until(lambda: status().get("running") and status()["starts"] == shards, "the middleware runs")
         self.hup(again, of_service="trace: drop")
         until(lambda: not status(), "and is gone")
         self.assertEqual(arrives(again), "-\n")

@@ -18,6 +18,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+WallTime from_now(Duration time) {
+  return WallTime(std::chrono::system_clock::now()) + time;
+}
+
 // The agent's side as a list of what it was asked to do.
 class LiveConfigTest : public testing::Test {
  protected:
@@ -43,6 +47,10 @@ class LiveConfigTest : public testing::Test {
 
   void start() {
     live_ = LiveConfig::open(read().value(), [this] { return read(); }).value();
+    live_->set_effects(effects_of());
+  }
+
+  Effects effects_of() {
     Effects effects;
     effects.put_rules = [this](const std::string& s, const diff::Rules&) { return done("rules " + s); };
     effects.put_select = [this](const std::string& s, const shadow::SelectOptions& o) {
@@ -68,7 +76,7 @@ class LiveConfigTest : public testing::Test {
                   (o.middleware.empty() ? "" : " | " + o.middleware));
     };
     effects.one_shard = one_shard_;
-    live_->set_effects(std::move(effects));
+    return effects;
   }
 
   Result<> done(const std::string& what) {
@@ -250,6 +258,54 @@ TEST_F(LiveConfigTest, AnotherMiddlewareHoldsAtOnceAndStaysOverAChangeOfTheRest)
   EXPECT_EQ(live_->sources().back().source, "runtime");
 }
 
+TEST_F(LiveConfigTest, AReReadIsPutIntoEffectAsOne) {
+  Effects effects = effects_of();
+  std::size_t together = 0;
+  effects.together = [&](const std::function<void()>& puts) {
+    EXPECT_THAT(done_, IsEmpty());
+    puts();
+    together = done_.size();
+  };
+  live_->set_effects(std::move(effects));
+  file("sample: 50", "url: 'http://d'", "limits: {rate: 5/s}\n", "middleware: mask, release: v2, ");
+  live_->reread();
+  EXPECT_EQ(done_.size(), 6u);
+  EXPECT_EQ(together, done_.size());
+}
+
+TEST_F(LiveConfigTest, TheTimeOfAnExpiryPutAtRunTimeGoesOnOverRestartsAndOtherChanges) {
+  shadow::DispatchOptions dispatch = live_->running().services[0].dispatch;
+  EXPECT_FALSE(dispatch.expires_since);
+  dispatch.expires = std::chrono::hours(1);
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  age_changes();
+  start();
+  const auto since = live_->running().services[0].dispatch.expires_since;
+  ASSERT_TRUE(since);
+  EXPECT_LT(*since, from_now(-std::chrono::hours(10'000)));
+  dispatch.order = shadow::Order::kNone;
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  start();
+  EXPECT_EQ(live_->running().services[0].dispatch.expires_since, since);
+  dispatch.expires = std::chrono::hours(2);
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  start();
+  EXPECT_GT(live_->running().services[0].dispatch.expires_since, since);
+}
+
+TEST_F(LiveConfigTest, AnOrderThatIsReadBackDoesNotOverruleTheOneThatWaitsForTheStart) {
+  one_shard_ = false;
+  start();
+  file("sample: 100", "url: 'http://c'", "", "order: happens-before, ");
+  live_->reread();
+  shadow::DispatchOptions dispatch = live_->running().services[0].dispatch;
+  dispatch.guard = false;
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  start();
+  EXPECT_EQ(live_->running().services[0].dispatch.order, shadow::Order::kHappensBefore);
+  EXPECT_FALSE(live_->running().services[0].dispatch.guard);
+}
+
 TEST_F(LiveConfigTest, HappensBeforeWaitsForTheNextStartWhereThereAreSeveralShards) {
   one_shard_ = false;
   start();
@@ -264,10 +320,6 @@ TEST_F(LiveConfigTest, HappensBeforeWaitsForTheNextStartWhereThereAreSeveralShar
   ASSERT_FALSE(put);
   EXPECT_THAT(put.error().message(), HasSubstr("needs one shard"));
   EXPECT_EQ(live_->running().services[0].dispatch.order, before.order);
-}
-
-WallTime from_now(Duration time) {
-  return WallTime(std::chrono::system_clock::now()) + time;
 }
 
 TEST_F(LiveConfigTest, AnAdHocMirrorsTimeGoesOnOverARestart) {
