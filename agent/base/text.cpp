@@ -80,7 +80,7 @@ std::string to_lower(std::string_view text) {
 std::optional<Duration> parse_duration(std::string_view text) {
   if (text == "0") return Duration::zero();
   const auto value = parse_with_unit(text, kDurationUnits);
-  if (!value) return std::nullopt;
+  if (!value || Duration(*value) > kLongestDuration) return std::nullopt;
   return Duration(*value);
 }
 

@@ -16,7 +16,11 @@ namespace shadowtap {
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string to_lower(std::string_view text);
 
-// "500ms", "5s", "2m", "1h", "7d", "250us", "10ns"; a bare 0 is allowed. No sign, no fraction.
+// So that a time and a few durations can be added without a look.
+inline constexpr Duration kLongestDuration = std::chrono::hours(24 * 3650);
+
+// "500ms", "5s", "2m", "1h", "7d", "250us", "10ns"; a bare 0 is allowed. No sign, no fraction;
+// not longer than kLongestDuration.
 std::optional<Duration> parse_duration(std::string_view text);
 // The shortest exact form, e.g. "1500ms", "15m".
 std::string format_duration(Duration duration);

@@ -151,6 +151,16 @@ std::string check_pattern(std::string_view pattern) {
   return quoted(pattern) + " is not a regular expression: " + compiled.error();
 }
 
+std::string check_cookie(std::string_view name) {
+  return is_token(name) ? "" : quoted(name) + " is not a cookie's name";
+}
+
+std::string check_plain_path(std::string_view path) {
+  static const re2::RE2 kForm(R"(\$(\.[^.\[\]'"*\s]+|\[\d+\]|\['[^'\[\].]+'\])+)");
+  if (re2::RE2::FullMatch(re2::StringPiece(path.data(), path.size()), kForm)) return {};
+  return quoted(path) + " is not the path of one value ($.session.token, $.items[0].id)";
+}
+
 std::string check_time(std::string_view time) {
   static const re2::RE2 kForm(
       R"(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:\d\d))");
@@ -160,7 +170,7 @@ std::string check_time(std::string_view time) {
 
 std::string check_duration(std::string_view duration) {
   if (parse_duration(duration)) return {};
-  return quoted(duration) + " is not a duration (500ms, 5s, 1h)";
+  return quoted(duration) + " is not a duration (500ms, 5s, 1h; at most 3650d)";
 }
 
 std::string check_service_name(std::string_view name) {

@@ -23,6 +23,8 @@ std::string check_interface(std::string_view choice); // eth0, veth1:leaf, eth0:
 std::string check_report(std::string_view path);      // a suffix that names a format
 std::string check_method(std::string_view method);
 std::string check_pattern(std::string_view pattern);  // RE2
+std::string check_cookie(std::string_view name);
+std::string check_plain_path(std::string_view path);  // $.a.b[0]['c d']: one place, no wildcard
 std::string check_time(std::string_view time);        // RFC 3339
 std::string check_duration(std::string_view duration);
 std::string check_service_name(std::string_view name);

@@ -72,9 +72,11 @@ void describe_targets(Fields& f, ServiceConfig& service) {
   }
 }
 
+constexpr std::size_t kMostAliases = 64;  // each is looked for in every answer
+
 void describe_alias(Fields& f, shadow::SessionAlias& alias) {
-  field(f, "cookie", alias.cookie);
-  field(f, "json_path", alias.json_path);
+  checked(f, "cookie", alias.cookie, check_cookie);
+  checked(f, "json_path", alias.json_path, check_plain_path);
   if (alias.cookie.empty() == alias.json_path.empty()) {
     f.complain("cookie", "needs either 'cookie' or 'json_path'");
   }
@@ -178,6 +180,9 @@ void describe(Fields& f, shadow::DispatchOptions& dispatch) {
   f.group("impact", true, [&dispatch](Fields& impact) { describe_impact(impact, dispatch.impact); });
   field(f, "expires", dispatch.expires);
   structs(f, "aliases", dispatch.aliases, describe_alias);
+  if (dispatch.aliases.size() > kMostAliases) {
+    f.complain("aliases", "aliases: at most " + std::to_string(kMostAliases));
+  }
   positive(f, "original_timeout", dispatch.original_timeout);
 }
 

@@ -91,10 +91,7 @@ void LiveConfig::reread() {
     return;
   }
   said_ = std::move(*said);
-  Config wanted = with_overlay();
-  expired_.leave_out(wanted, said_.config);
-  const Config possible = possible_now(wanted);
-  pending_restart_ = needs_restart(running_, wanted, possible);
+  const Config possible = note_pending();
   for (const std::string& key : pending_restart_) {
     spdlog::warn("{} has changed and will hold from the next start", key);
   }
@@ -102,6 +99,15 @@ void LiveConfig::reread() {
   const auto put_all = [this, &possible] { put_all_into_effect(possible); };
   effects_.together ? effects_.together(put_all) : put_all();
   spdlog::info("configuration read again");
+}
+
+// What file, flags and changes say, as far as it can hold now; the rest is noted.
+Config LiveConfig::note_pending() {
+  Config wanted = with_overlay();
+  expired_.leave_out(wanted, said_.config);
+  Config possible = possible_now(wanted);
+  pending_restart_ = needs_restart(running_, wanted, possible);
+  return possible;
 }
 
 void LiveConfig::put_all_into_effect(const Config& wanted) {
@@ -248,9 +254,12 @@ Result<> LiveConfig::put_dispatch(const std::string& service,
   if (auto done = effects_.put_dispatch(service, dispatch); !done) return done;
   ServiceConfig& ours = running_service(service);
   shadow::DispatchOptions kept_as = dispatch;
-  if (dispatch.order == ours.dispatch.order) kept_as.order = pending_order(service, dispatch.order);
+  const bool wished = overlay_.put_at(service, "sending", "order") || dispatch.order != ours.dispatch.order;
+  if (!wished) kept_as.order = pending_order(service, dispatch.order);
   ours.dispatch = dispatch;
-  return kept(overlay_.put_dispatch(said_.config, service, kept_as, now()));
+  const Result<> saved = overlay_.put_dispatch(said_.config, service, kept_as, now());
+  note_pending();
+  return kept(saved);
 }
 
 // What the next start will have: an order that was read back and written is no new wish.

@@ -56,7 +56,7 @@ class LiveConfig {
   // SIGHUP, a changed file. A wrong file keeps everything as it is, logged.
   void reread();
   bool last_reread_succeeded() const { return succeeded_; }  // shadowtap_config_reload_success
-  // Keys that the last re-read found changed and that only hold from the next start.
+  // Keys that have changed and only hold from the next start.
   const std::vector<std::string>& pending_restart() const { return pending_restart_; }
 
   [[nodiscard]] Result<> put_rules(const std::string& service, const diff::Rules& rules);
@@ -91,6 +91,7 @@ class LiveConfig {
   void put_middleware_into_effect(const Config& wanted);
   bool is_possible_now(const shadow::DispatchOptions& wanted) const;
   Config possible_now(Config wanted) const;
+  Config note_pending();
   shadow::Order pending_order(const std::string& service, shadow::Order running) const;
   void put_secrets_into_effect();
 

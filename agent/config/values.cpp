@@ -33,7 +33,7 @@ Complaint read_value(std::string_view text, std::string& out) {
 
 Complaint read_value(std::string_view text, std::optional<Duration>& out) {
   const auto duration = parse_duration(text);
-  if (!duration) return quoted(text) + " is not a duration (500ms, 5s, 1h)";
+  if (!duration) return quoted(text) + " is not a duration (500ms, 5s, 1h; at most 3650d)";
   out = duration;
   return {};
 }

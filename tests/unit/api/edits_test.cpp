@@ -104,7 +104,14 @@ TEST_F(EditsTest, HowIsSentGoesInAndComesOutButForThePrograms) {
   EXPECT_EQ(dispatch.mark, 7u);
   EXPECT_NE(refused("sending", R"({"middleware": "rm -r /"})").find("unknown key 'middleware'"),
             std::string::npos);
-  EXPECT_NE(refused("sending", R"({"order": "chaos"})"), "written");
+  std::string many = R"({"cookie": "c"})";
+  for (int i = 0; i < 64; ++i) many += R"(, {"cookie": "c"})";
+  const std::string wrong[] = {R"({"order": "chaos"})", R"({"original_timeout": "2562047h"})",
+                               R"({"aliases": [{"json_path": "$[*]..x["}]})",
+                               R"({"aliases": [{"cookie": "a b"}]})", R"({"aliases": [)" + many + "]}"};
+  for (const std::string& body : wrong) EXPECT_NE(refused("sending", body), "written") << body;
+  ASSERT_TRUE(edits_.write("orders", "sending",
+                           R"({"aliases": [{"json_path": "$.a[0]['b c'].d"}, {"json_path": "$.token"}]})"));
   EXPECT_EQ(edits_.read("orders", "sending")->find("mask"), std::string::npos);
 }
 

@@ -306,6 +306,23 @@ TEST_F(LiveConfigTest, AnOrderThatIsReadBackDoesNotOverruleTheOneThatWaitsForThe
   EXPECT_FALSE(live_->running().services[0].dispatch.guard);
 }
 
+TEST_F(LiveConfigTest, AnOrderThatWasPutOverrulesTheOneThatWaitsForTheStart) {
+  one_shard_ = false;
+  start();
+  file("sample: 100", "url: 'http://c'", "", "order: happens-before, ");
+  live_->reread();
+  shadow::DispatchOptions dispatch = live_->running().services[0].dispatch;
+  dispatch.order = shadow::Order::kNone;
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  EXPECT_THAT(live_->pending_restart(), IsEmpty());
+  dispatch.order = shadow::Order::kConnection;
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  dispatch.trace = shadow::Trace::kDrop;
+  ASSERT_TRUE(live_->put_dispatch("a", dispatch));
+  start();
+  EXPECT_EQ(live_->running().services[0].dispatch.order, shadow::Order::kConnection);
+}
+
 TEST_F(LiveConfigTest, HappensBeforeWaitsForTheNextStartWhereThereAreSeveralShards) {
   one_shard_ = false;
   start();
