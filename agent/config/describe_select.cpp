@@ -73,7 +73,7 @@ void describe(Fields& f, shadow::SelectOptions& select) {
   checked_list(f, "allow", select.allow, check_pattern);
   checked_list(f, "deny", select.deny, check_pattern);
   structs(f, "headers", select.headers, describe_condition);
-  size(f, "max_request_body", select.max_request_body);
+  body_size(f, "max_request_body", select.max_request_body);
   rate(f, "rate", select.rate);
 }
 

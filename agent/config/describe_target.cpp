@@ -145,7 +145,7 @@ void describe(Fields& f, shadow::TargetOptions& target) {
   });
   structs(f, "rewrite", target.rewrite, describe_rewrite);
   count(f, "follow_redirects", target.follow_redirects);
-  size(f, "max_answer", target.max_answer_bytes);
+  body_size(f, "max_answer", target.max_answer_bytes);
   field(f, "idle_timeout", target.idle_timeout);
   field(f, "max_age", target.max_age);
   positive(f, "resolve_interval", target.resolve_interval);

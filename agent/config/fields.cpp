@@ -167,6 +167,11 @@ void count(Fields& f, std::string_view key, std::uint32_t& out, std::uint32_t le
   out = static_cast<std::uint32_t>(wide);
 }
 
+void body_size(Fields& f, std::string_view key, std::uint64_t& out) {
+  size(f, key, out);
+  if (out > std::uint64_t{1} << 30) f.complain(key, std::string(key) + ": at most 1GiB");
+}
+
 void size(Fields& f, std::string_view key, std::uint64_t& out) {
   f.scalar(key, {[&out](std::string_view text) {
                    std::string kept;

@@ -83,6 +83,8 @@ void count(Fields& f, std::string_view key, std::uint64_t& out, std::uint64_t le
            std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
 void count(Fields& f, std::string_view key, std::uint32_t& out, std::uint32_t least = 0);
 void size(Fields& f, std::string_view key, std::uint64_t& out);  // 64KiB
+// Of a body that is kept in memory: at most 1GiB.
+void body_size(Fields& f, std::string_view key, std::uint64_t& out);
 
 // A string that must satisfy `check` ("" or what is wrong).
 Scalar checked_value(std::string& out, std::string (*check)(std::string_view));

@@ -20,6 +20,7 @@ void Lane::set(const DispatchOptions& dispatch, Time now) {
 // Who came first enters first, as they did before. What is queued has not gone: under the
 // new order it may have to wait, unless it has waited for long enough.
 void Lane::set_order(Order order, Duration order_wait, Time now) {
+  if (gate_.order() == order && gate_.order_wait() == order_wait) return;
   std::vector<std::pair<Time, http::ExchangeId>> entered;
   for (const auto& [id, shot] : shots_) {
     if (shot.in_order && shot.stage != Stage::kAwaiting) entered.emplace_back(shot.waiting_since, id);
@@ -68,7 +69,7 @@ void Lane::set_aliases(const std::vector<SessionAlias>& rules) {
     if (!values) return;
     HandedOut now(was.size());
     for (std::size_t i = 0; i < was.size(); ++i) {
-      if (was[i]) now[i] = std::move((*values)[*was[i]]);
+      if (was[i]) now[i] = (*values)[*was[i]];
     }
     values = std::move(now);
   };

@@ -35,6 +35,7 @@ class OrderGate {
   // Another order: everybody is out, and enters anew. What was counted stays.
   void begin_anew(Order order, Duration order_wait);
   Order order() const { return order_; }
+  Duration order_wait() const { return order_wait_; }
 
   // Its original ended; only happens-before cares.
   void original_ended(http::ExchangeId id, Time when);

@@ -320,7 +320,7 @@ TEST(AliasChange, ALoginUnderWayIsLearnedAllTheSame) {
   login.original.emplace().status = 200;
   login.original->headers.append("Set-Cookie", "sid=the-original");
   bench.dispatcher->original_ended(login, true);
-  bench.dispatch.aliases = {{"", "$.token"}, {"sid", ""}};
+  bench.dispatch.aliases = {{"sid", ""}, {"", "$.token"}, {"sid", ""}};  // twice: no harm
   bench.dispatcher->apply(bench.dispatch);
   ASSERT_TRUE(bench.run_until_answers(1));
   http::Exchange next = exchange_of("GET", "/next");

@@ -109,6 +109,9 @@ TEST_F(EditsTest, HowIsSentGoesInAndComesOutButForThePrograms) {
   const std::string wrong[] = {R"({"order": "chaos"})", R"({"original_timeout": "2562047h"})",
                                R"({"aliases": [{"json_path": "$[*]..x["}]})",
                                R"({"aliases": [{"cookie": "a b"}]})", R"({"aliases": [)" + many + "]}"};
+  EXPECT_NE(refused("candidate", R"({"url": "http://c", "max_answer": "1TiB"})"), "written");
+  EXPECT_NE(refused("candidate", R"({"url": "http://c", "max_answer": "2GiB"})").find("at most 1GiB"), std::string::npos);
+  EXPECT_NE(refused("select", R"({"max_request_body": "2GiB"})"), "written");
   for (const std::string& body : wrong) EXPECT_NE(refused("sending", body), "written") << body;
   ASSERT_TRUE(edits_.write("orders", "sending",
                            R"({"aliases": [{"json_path": "$.a[0]['b c'].d"}, {"json_path": "$.token"}]})"));
